@@ -1,0 +1,50 @@
+"""Facial emotion recognition: from FER2013 to a recognised face.
+
+Every public name is imported on its first use, so that ``import fer_utils`` stays quick:
+tensorflow and mediapipe take seconds to load and are needed only by some of the names.
+"""
+
+import importlib
+
+__version__ = "0.1.0"
+
+_MODULE_OF = {
+    "EMOTIONS": "emotions",
+    "EMOTION_COLORS": "emotions",
+    "load_image": "images",
+    "FerDataset": "data",
+    "Split": "data",
+    "drop_duplicates": "data",
+    "find_duplicates": "data",
+    "load_dataset": "data",
+    "oversample": "balance",
+    "SoftVote": "models",
+    "build_vgg": "models",
+    "FaceBox": "faces",
+    "FaceDetector": "faces",
+    "crop_face": "faces",
+    "train": "training",
+    "evaluate": "evaluation",
+    "EmotionRecognizer": "recognition",
+    "FaceEmotion": "recognition",
+    "check_setup": "recognition",
+    "to_frame": "recognition",
+    "draw_faces": "plots",
+    "plot_confusion": "plots",
+    "plot_distribution": "plots",
+    "plot_history": "plots",
+    "plot_probabilities": "plots",
+    "plot_samples": "plots",
+}
+
+__all__ = sorted([*_MODULE_OF, "__version__"])
+
+
+def __getattr__(name: str):
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f".{_MODULE_OF[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,15 @@
+"""The seven emotions: their names in FER2013's label order, and one colour each."""
+
+EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+
+# The palette of Okabe and Ito (2008), made for the colour-blind, without its black and its
+# yellow: those two vanish on a dark and on a light page.
+EMOTION_COLORS = {
+    "angry": "#D55E00",
+    "disgust": "#009E73",
+    "fear": "#CC79A7",
+    "happy": "#E69F00",
+    "sad": "#0072B2",
+    "surprise": "#56B4E9",
+    "neutral": "#8C8C8C",
+}

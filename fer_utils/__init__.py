@@ -5,6 +5,11 @@ tensorflow and mediapipe take seconds to load and are needed only by some of the
 """
 
 import importlib
+import os
+
+# TensorFlow reads this once, when it is imported. It leaves its oneDNN kernels off on AMD
+# processors, where they train this network about twice as fast.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 __version__ = "0.1.0"
 
@@ -29,12 +34,12 @@ _MODULE_OF = {
     "FaceEmotion": "recognition",
     "check_setup": "recognition",
     "to_frame": "recognition",
-    "draw_faces": "plots",
+    "draw_faces": "drawing",
     "plot_confusion": "plots",
-    "plot_distribution": "plots",
+    "plot_distribution": "data_plots",
     "plot_history": "plots",
     "plot_probabilities": "plots",
-    "plot_samples": "plots",
+    "plot_samples": "data_plots",
 }
 
 __all__ = sorted([*_MODULE_OF, "__version__"])

@@ -1,0 +1,235 @@
+"""Data sets of labelled faces: reading, splitting, caching, finding copies."""
+
+import os
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from .data_cache import read_cached
+from .emotions import EMOTIONS
+from .readers import read_source
+from .records import IMAGE_SHAPE
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Split:
+    """One part of a data set.
+
+    Parameters
+    ----------
+    images : numpy.ndarray
+        uint8 (n, 48, 48), grey.
+    labels : numpy.ndarray
+        int64 (n,), positions in ``EMOTIONS``.
+
+    Raises
+    ------
+    ValueError
+        If an array has another shape or dtype, or a label lies outside 0 to 6.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+
+    def __post_init__(self) -> None:
+        _check_array("images", self.images, np.uint8, IMAGE_SHAPE)
+        _check_array("labels", self.labels, np.int64, ())
+        if len(self.images) != len(self.labels):
+            raise ValueError(
+                f"images and labels must be equally long, got {len(self.images)} images and "
+                f"{len(self.labels)} labels."
+            )
+        if len(self.labels) and not 0 <= self.labels.min() <= self.labels.max() < len(EMOTIONS):
+            raise ValueError(
+                f"labels must lie in 0 to {len(EMOTIONS) - 1} (positions in EMOTIONS), got "
+                f"{self.labels.min()} to {self.labels.max()}."
+            )
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __repr__(self) -> str:
+        return f"Split({len(self)} images: {self.counts()})"
+
+    def counts(self) -> dict[str, int]:
+        """Return the number of images per emotion, in the order of ``EMOTIONS``."""
+        numbers = np.bincount(self.labels, minlength=len(EMOTIONS))
+        return dict(zip(EMOTIONS, numbers.tolist(), strict=True))
+
+    def take(self, indices: np.ndarray | slice) -> "Split":
+        """Return the images that a NumPy index (positions, mask or slice) chooses, as a Split."""
+        return Split(self.images[indices], self.labels[indices])
+
+
+def _check_array(name: str, array: object, dtype: type, item_shape: tuple[int, ...]) -> None:
+    expected = f"{name} must be a {np.dtype(dtype)} array of shape {('n', *item_shape)}"
+    if not isinstance(array, np.ndarray):
+        raise ValueError(f"{expected}, got {type(array).__name__}.")
+    if array.dtype != dtype or array.ndim == 0 or array.shape[1:] != item_shape:
+        raise ValueError(f"{expected}, got {array.dtype} of shape {array.shape}.")
+
+
+@dataclass(frozen=True, eq=False)
+class FerDataset:
+    """A data set in its parts; ``test`` is None where the source holds none."""
+
+    train: Split
+    validation: Split
+    test: Split | None = None
+
+    def splits(self) -> dict[str, Split]:
+        """Return the parts that there are, by name."""
+        parts = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {name: split for name, split in parts.items() if split is not None}
+
+    def summary(self) -> "pd.DataFrame":
+        """Return the number of images per emotion (rows; the last is the total) and split."""
+        import pandas as pd
+
+        table = pd.DataFrame({name: split.counts() for name, split in self.splits().items()})
+        table.loc["total"] = table.sum()
+        return table.rename_axis("emotion")
+
+
+def load_dataset(
+    source: str | os.PathLike[str],
+    *,
+    on_error: Literal["raise", "skip"] = "raise",
+    validation_fraction: float = 0.1,
+    random_state: int = 42,
+    cache: bool = True,
+    progress: bool = True,
+) -> FerDataset:
+    """Read a data set of faces from any of the shapes in which FER2013 is passed around.
+
+    ``source`` may be
+
+    - ``fer2013.csv`` with the columns emotion, pixels and Usage;
+    - folders ``train/<emotion>/*`` and ``test/<emotion>/*``, or ``<emotion>/*`` alone;
+    - folders of images with a CSV of the columns image_id and emotion;
+
+    each also inside a zip archive, which is not unpacked. Images of another size or with colour
+    become 48x48 grey. The official parts are kept where Usage or the file names' prefixes tell
+    them: Training is train, PublicTest is validation, PrivateTest is test. Without them a folder
+    called validation (or val) and one called test are taken at their word, and a missing
+    validation part is split off train, stratified, with a warning.
+
+    What was read is kept as an ``.npz`` in the user's cache folder, or in the folder that the
+    environment variable ``FER_CACHE_DIR`` names, until the source changes.
+
+    Parameters
+    ----------
+    source : str or path
+        The CSV, folder or archive.
+    on_error : {"raise", "skip"}
+        What to do about an entry that cannot be used: stop, or leave it out and warn.
+    validation_fraction : float
+        Share of train, between 0 and 1, that is split off where there is no validation part.
+    random_state : int
+        Seed of that split.
+    cache : bool
+        Whether to read and write the cache.
+    progress : bool
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    FerDataset
+
+    Raises
+    ------
+    FileNotFoundError
+        If nothing stands at ``source``.
+    TypeError
+        If ``source`` is no path.
+    ValueError
+        If an option is out of range, or the source is of no known shape, damaged or without
+        training images. The message names the file, row or entry and the remedy.
+    """
+    _check_options(source, on_error, validation_fraction)
+    path = Path(source).expanduser()
+    read = read_cached if cache else read_source
+    parts, notes = read(path, on_error == "skip", progress)
+    for note in notes:
+        warnings.warn(f"{path}: {note}", UserWarning, stacklevel=2)
+    splits = {name: Split(*arrays) for name, arrays in parts.items()}
+    if "train" not in splits:
+        raise ValueError(
+            f"{path}: no training images found. Look whether this is the whole data set: "
+            "pictures in train/<emotion>/ or <emotion>/, or rows with the Usage Training."
+        )
+    if "validation" not in splits:
+        splits |= _split_off_validation(splits["train"], validation_fraction, random_state)
+        warnings.warn(
+            f"{path}: No validation part found, so {len(splits['validation'])} images, stratified "
+            f"by emotion, were split off the training part (validation_fraction="
+            f"{validation_fraction}, random_state={random_state}).",
+            UserWarning,
+            stacklevel=2,
+        )
+    return FerDataset(**splits)
+
+
+def _check_options(source: object, on_error: str, validation_fraction: float) -> None:
+    if not isinstance(source, str | os.PathLike):
+        raise TypeError(f"source must be the path of a data set, got {type(source).__name__}.")
+    if on_error not in ("raise", "skip"):
+        raise ValueError(f'on_error must be "raise" or "skip", got {on_error!r}.')
+    if not 0 < validation_fraction < 1:
+        raise ValueError(
+            f"validation_fraction must lie between 0 and 1, got {validation_fraction}."
+        )
+
+
+def _split_off_validation(train: Split, fraction: float, seed: int) -> dict[str, Split]:
+    """Take ``fraction`` of every emotion's images, at random."""
+    rng = np.random.default_rng(seed)
+    chosen = np.zeros(len(train), dtype=bool)
+    for label in np.unique(train.labels):
+        members = rng.permutation(np.flatnonzero(train.labels == label))
+        # Of two or more, at least one goes and at least one stays.
+        chosen[members[: min(max(1, round(fraction * len(members))), len(members) - 1)]] = True
+    if not chosen.any():
+        raise ValueError(
+            f"Too few training images ({len(train)}) to split off a validation part: there must "
+            "be two of some emotion at least."
+        )
+    return {"train": train.take(~chosen), "validation": train.take(chosen)}
+
+
+def find_duplicates(data: FerDataset) -> list[list[tuple[str, int]]]:
+    """Find the images that are the same in every pixel, within and across splits.
+
+    Returns
+    -------
+    list of list of (split name, index)
+        One list per image that stands in the data set more than once, such as
+        ``[("train", 17), ("train", 305), ("validation", 4)]``.
+    """
+    places: dict[bytes, list[tuple[str, int]]] = {}
+    for name, split in data.splits().items():
+        for index, image in enumerate(split.images):
+            places.setdefault(image.tobytes(), []).append((name, index))
+    return [group for group in places.values() if len(group) > 1]
+
+
+def drop_duplicates(data: FerDataset) -> FerDataset:
+    """Clear the training part of copies; validation and test stay as they are.
+
+    Of the copies within the training part the first is kept. None is kept where an image also
+    stands in validation or test, which would make those scores too good, or where the copies'
+    labels contradict each other, since no one can say which of them is right.
+    """
+    keep = np.ones(len(data.train), dtype=bool)
+    for group in find_duplicates(data):
+        in_train = [index for name, index in group if name == "train"]
+        leaks = len(in_train) < len(group)
+        contradicts = len(set(data.train.labels[in_train])) > 1
+        keep[in_train if leaks or contradicts else in_train[1:]] = False
+    return FerDataset(data.train.take(keep), data.validation, data.test)

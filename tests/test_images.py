@@ -1,0 +1,189 @@
+import numpy as np
+import pytest
+from matplotlib.cbook import get_sample_data
+from PIL import Image
+
+from fer_utils.images import load_image, to_gray
+
+PORTRAIT = get_sample_data("grace_hopper.jpg", asfileobj=False)
+# Four colours in a 3x2 picture: any turn, flip or channel swap shows.
+PIXELS = np.array(
+    [[[255, 0, 0], [0, 255, 0], [0, 0, 255]], [[10, 20, 30], [200, 100, 50], [0, 0, 0]]], np.uint8
+)
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(image: Image.Image, name: str, **options):
+        path = tmp_path / name
+        image.save(path, **options)
+        return path
+
+    return write
+
+
+def test_a_path_a_string_and_an_open_image_give_the_same_pixels():
+    expected = np.asarray(Image.open(PORTRAIT).convert("RGB"))
+    with Image.open(PORTRAIT) as image:
+        sources = [str(PORTRAIT), PORTRAIT, image]
+        for source in sources:
+            loaded = load_image(source)
+            assert loaded.dtype == np.uint8
+            np.testing.assert_array_equal(loaded, expected)
+
+
+def test_rgb_arrays_come_back_unchanged_and_unwritten():
+    source = PIXELS.copy()
+    np.testing.assert_array_equal(load_image(source), PIXELS)
+    np.testing.assert_array_equal(load_image(source[:, ::-1]), PIXELS[:, ::-1])
+    np.testing.assert_array_equal(source, PIXELS)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "expected"),
+    [
+        (np.array([[0, 7, 255]], np.uint8), [0, 7, 255]),
+        (np.array([[[0], [7], [255]]], np.uint8), [0, 7, 255]),
+        (np.array([[0, 7, 255]], np.int64), [0, 7, 255]),
+        (np.array([[0, 7 * 257, 65535]], np.uint16), [0, 7, 255]),
+        (np.array([[0, 7 * 257, 65535]], ">u2"), [0, 7, 255]),
+        (np.array([[0.0, 0.5, 1.0]], np.float32), [0, 128, 255]),
+        (np.array([[False, True, True]]), [0, 255, 255]),
+    ],
+)
+def test_grey_arrays_of_every_dtype_become_three_equal_channels(pixels, expected):
+    loaded = load_image(pixels)
+    assert loaded.dtype == np.uint8
+    np.testing.assert_array_equal(loaded, np.repeat(np.array([expected])[..., None], 3, axis=2))
+
+
+def test_transparent_parts_lie_on_white(write):
+    rgba = np.dstack([PIXELS, np.array([[255, 0, 255], [255, 0, 255]], np.uint8)])
+    expected = np.where(rgba[..., 3:] == 0, 255, PIXELS)
+    np.testing.assert_array_equal(load_image(rgba), expected)
+    np.testing.assert_array_equal(load_image(write(Image.fromarray(rgba), "a.png")), expected)
+
+
+def test_grey_with_alpha_lies_on_white(write):
+    grey_alpha = Image.fromarray(np.array([[[40, 255], [40, 0]]], np.uint8), "LA")
+    loaded = load_image(write(grey_alpha, "la.png"))
+    np.testing.assert_array_equal(loaded[0], [[40] * 3, [255] * 3])
+
+
+@pytest.mark.parametrize("mode", ["P", "1", "CMYK", "YCbCr"])
+def test_other_modes_become_rgb(write, mode):
+    black_white = Image.fromarray(np.array([[0, 255]], np.uint8)).convert(mode)
+    np.testing.assert_array_equal(load_image(write(black_white, "x.tif"))[0], [[0] * 3, [255] * 3])
+
+
+def test_16_bit_grey_is_scaled_not_cut(write):
+    path = write(Image.fromarray(np.array([[0, 128 * 257, 65535]], np.uint16)), "deep.png")
+    np.testing.assert_array_equal(load_image(path)[0, :, 0], [0, 128, 255])
+
+
+# The EXIF standard's eight orientations, each with the way a viewer must show the picture.
+@pytest.mark.parametrize(
+    ("orientation", "shown"),
+    [
+        (1, PIXELS),
+        (2, PIXELS[:, ::-1]),
+        (3, np.rot90(PIXELS, 2)),
+        (4, PIXELS[::-1]),
+        (5, PIXELS.transpose(1, 0, 2)),
+        (6, np.rot90(PIXELS, -1)),
+        (7, np.rot90(PIXELS.transpose(1, 0, 2), 2)),
+        (8, np.rot90(PIXELS, 1)),
+    ],
+)
+def test_exif_orientation_is_applied(write, orientation, shown):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = write(Image.fromarray(PIXELS), "turned.png", exif=exif)
+    np.testing.assert_array_equal(load_image(path), shown)
+
+
+def test_an_animation_gives_its_first_frame(write):
+    frames = [Image.new("RGB", (4, 4), color) for color in ("red", "blue")]
+    path = write(frames[0], "two.gif", save_all=True, append_images=frames[1:])
+    np.testing.assert_array_equal(load_image(path), np.full((4, 4, 3), [255, 0, 0]))
+
+
+@pytest.mark.parametrize("content", [b"", b"not a picture", None], ids=["empty", "text", "cut off"])
+def test_damaged_files_are_refused_by_name(tmp_path, content):
+    if content is None:
+        with open(PORTRAIT, "rb") as file:
+            content = file.read()[:20_000]
+    path = tmp_path / "broken.jpg"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"broken\.jpg.*complete image file"):
+        load_image(path)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
+@pytest.mark.parametrize("suffix", ["png", "gif", "bmp", "tif", "webp"])
+def test_a_file_cut_anywhere_is_read_or_refused_by_name(write, suffix):
+    path = write(Image.fromarray(PIXELS), f"whole.{suffix}")
+    content = path.read_bytes()
+    for length in range(len(content)):
+        path.write_bytes(content[:length])
+        assert _shape_or_message(path) == PIXELS.shape or path.name in _shape_or_message(path)
+
+
+def _shape_or_message(path):
+    try:
+        return load_image(path).shape
+    except ValueError as error:
+        return str(error)
+
+
+def test_a_picture_too_large_to_open_safely_is_refused(write, monkeypatch):
+    path = write(Image.new("L", (40, 40)), "huge.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    with pytest.raises(ValueError, match=r"huge\.png.*exceeds limit"):
+        load_image(path)
+
+
+def test_missing_files_and_folders(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"nobody\.jpg"):
+        load_image(tmp_path / "nobody.jpg")
+    with pytest.raises(ValueError, match="is a folder"):
+        load_image(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "message"),
+    [
+        (np.zeros((5,), np.uint8), r"shape \(h, w\).*got shape \(5,\)"),
+        (np.zeros((3, 9, 9), np.uint8), r"got shape \(3, 9, 9\)"),
+        (np.zeros((2, 9, 9, 3), np.uint8), r"got shape \(2, 9, 9, 3\)"),
+        (np.zeros((0, 9, 3), np.uint8), r"got shape \(0, 9, 3\)"),
+        (np.full((2, 2), np.nan), "values 0 to 1, got nan"),
+        (np.full((2, 2), np.inf), "values 0 to 1, got inf"),
+        (np.full((2, 2), 128.0), r"values 0 to 1, got 128.*astype\('uint8'\)"),
+        (np.full((2, 2), -1), "values 0 to 255, got -1"),
+        (np.full((2, 2), "a"), "must hold numbers"),
+        (Image.new("RGB", (0, 3)), "PIL image.*and pixels"),
+        (Image.fromarray(np.full((2, 2), 70_000, np.int32)), "values 0-65535, got 70000"),
+    ],
+)
+def test_unusable_pixels_are_refused(pixels, message):
+    with pytest.raises(ValueError, match=message):
+        load_image(pixels)
+
+
+@pytest.mark.parametrize("source", [None, 7, b"bytes", [[0, 1], [2, 3]]])
+def test_other_types_are_refused(source):
+    with pytest.raises(TypeError, match=f"numpy array, got {type(source).__name__}"):
+        load_image(source)
+
+
+def test_to_gray_is_luma_and_keeps_grey_exactly():
+    np.testing.assert_array_equal(to_gray(PIXELS)[0], [76, 150, 29])
+    ramp = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)
+    np.testing.assert_array_equal(to_gray(ramp)[0], np.arange(256))
+
+
+@pytest.mark.parametrize("image", [PIXELS[..., 0], PIXELS.astype(float)])
+def test_to_gray_refuses_what_load_image_would_not_return(image):
+    with pytest.raises(ValueError, match="pass it through load_image first"):
+        to_gray(image)

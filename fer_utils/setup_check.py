@@ -94,7 +94,7 @@ def _check_detection() -> str:
 
 
 def _check_weights() -> str:
-    from .models import SoftVote
+    from .vote import SoftVote
 
     networks = len(SoftVote.load().models)
     return f"{networks} network{'s' if networks > 1 else ''}, checksums right"

@@ -1,18 +1,27 @@
 """Balances the training part: SMOTE on images, and its plain rivals."""
 
+from collections.abc import Callable, Mapping
+from numbers import Integral
+
 import numpy as np
 from imblearn.over_sampling import SMOTE, RandomOverSampler
+from imblearn.utils import check_sampling_strategy
 
 from .data import Split
 from .emotions import EMOTIONS
 
 METHODS = ("smote", "random", "none")
 
+_STRATEGIES = ("auto", "minority", "not minority", "not majority", "all")
+
+Targets = Mapping[int | str, int]
+Strategy = str | Targets | Callable[[np.ndarray], Targets]
+
 
 def oversample(
     split: Split,
     method: str = "smote",
-    sampling_strategy: str | dict = "auto",
+    sampling_strategy: Strategy = "auto",
     k_neighbors: int = 5,
     random_state: int = 42,
 ) -> Split:
@@ -29,14 +38,16 @@ def oversample(
         n faces; only emotions that occur in it are balanced.
     method : {"smote", "random", "none"}
         Cross-fades, exact copies drawn at random, or `split` as it is.
-    sampling_strategy : str or dict
-        As imbalanced-learn takes it: "auto" brings every emotion up to the most frequent one;
-        a dict gives the number of faces wanted for each label or emotion name.
+    sampling_strategy : str, dict or callable
+        As imbalanced-learn takes it: "auto" (the same as "not majority" and "all") brings every
+        emotion up to the most frequent one, "minority" only the rarest and "not minority" all
+        but the rarest; a dict gives the number of faces wanted for each label or emotion name;
+        a callable makes such a dict of the labels.
     k_neighbors : int
         How many nearest neighbours SMOTE draws from. Each emotion that grows needs at least
         ``k_neighbors + 1`` faces.
     random_state : int
-        Seeds both the sampling and the final shuffle.
+        Seeds both the sampling and the final shuffle; 0 to 2**32 - 1.
 
     Returns
     -------
@@ -45,21 +56,27 @@ def oversample(
 
     Raises
     ------
+    TypeError
+        If ``split`` is no Split.
     ValueError
-        If an argument is not one of the above, or an emotion has too few faces.
+        If another argument is not one of the above, or an emotion has too few faces.
     """
+    if not isinstance(split, Split):
+        raise TypeError(f"split must be a Split such as data.train, got {type(split).__name__}.")
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}.")
     if method == "none":
         return split
-    sampling_strategy = _with_labels(sampling_strategy)
+    _check_whole_number("random_state", random_state, 0, 2**32 - 1)
+    wanted = _faces_wanted(split, sampling_strategy)
     if method == "smote":
-        _check_enough_faces(split, sampling_strategy, k_neighbors)
+        _check_whole_number("k_neighbors", k_neighbors, 1, len(split))
+        _check_enough_faces(split, wanted, k_neighbors)
         sampler = SMOTE(
-            sampling_strategy=sampling_strategy, k_neighbors=k_neighbors, random_state=random_state
+            sampling_strategy=wanted, k_neighbors=k_neighbors, random_state=random_state
         )
     else:
-        sampler = RandomOverSampler(sampling_strategy=sampling_strategy, random_state=random_state)
+        sampler = RandomOverSampler(sampling_strategy=wanted, random_state=random_state)
     images, labels = _resample(sampler, split)
     # The samplers put every new face at the end.
     order = np.random.default_rng(random_state).permutation(len(labels))
@@ -76,28 +93,61 @@ def _resample(sampler: SMOTE | RandomOverSampler, split: Split) -> tuple[np.ndar
     return pixels.astype(np.uint8).reshape(-1, *split.images.shape[1:]), labels
 
 
-def _with_labels(strategy: str | dict) -> str | dict:
-    if not isinstance(strategy, dict):
-        return strategy
-    unknown = [key for key in strategy if key not in EMOTIONS and key not in range(len(EMOTIONS))]
-    if unknown:
+def _check_whole_number(name: str, value: object, least: int, most: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, Integral) or not least <= value <= most:
+        raise ValueError(f"{name} must be a whole number from {least} to {most}, got {value!r}.")
+
+
+def _faces_wanted(split: Split, strategy: Strategy) -> dict[int, int]:
+    """Return the number of faces that each label is to have after the sampling."""
+    counts = np.bincount(split.labels, minlength=len(EMOTIONS)).tolist()
+    if np.count_nonzero(counts) < 2:
+        raise ValueError(
+            f"split must hold faces of two emotions or more to be balanced, got {split!r}."
+        )
+    if callable(strategy):
+        strategy = strategy(split.labels)
+    if isinstance(strategy, Mapping):
+        return dict(_read_target(key, number, counts) for key, number in strategy.items())
+    if strategy not in _STRATEGIES:
+        raise ValueError(
+            f"sampling_strategy must be one of {', '.join(_STRATEGIES)}, or a dict of the number "
+            f"of faces wanted for each emotion, got {strategy!r}."
+        )
+    added = check_sampling_strategy(strategy, split.labels, "over-sampling")
+    return {int(label): counts[label] + int(number) for label, number in added.items()}
+
+
+def _read_target(key: object, number: object, counts: list[int]) -> tuple[int, int]:
+    """Return label and number of one entry of a sampling_strategy."""
+    labels = {name: label for label, name in enumerate(EMOTIONS)}
+    label = labels.get(key, key)
+    if label not in labels.values():
         raise ValueError(
             f"sampling_strategy must be keyed by labels 0-{len(EMOTIONS) - 1} or by the names "
-            f"{', '.join(EMOTIONS)}, got {unknown[0]!r}."
+            f"{', '.join(EMOTIONS)}, got {key!r}."
         )
-    return {EMOTIONS.index(k) if k in EMOTIONS else k: n for k, n in strategy.items()}
+    label = int(label)
+    emotion, count = EMOTIONS[label], counts[label]
+    if count == 0:
+        raise ValueError(
+            f"sampling_strategy asks for faces of {emotion!r}, but split holds none to start "
+            "from. Leave it out."
+        )
+    if not isinstance(number, Integral) or number < count:
+        raise ValueError(
+            f"sampling_strategy must ask for a whole number of {emotion!r}, {count} or more since "
+            f"no face is taken away, got {number!r}."
+        )
+    return label, int(number)
 
 
-def _check_enough_faces(split: Split, strategy: str | dict, k_neighbors: int) -> None:
-    if k_neighbors < 1:
-        raise ValueError(f"k_neighbors must be at least 1, got {k_neighbors!r}.")
-    counts = split.counts()
-    most = max(counts.values(), default=0)
-    for label, (emotion, count) in enumerate(counts.items()):
-        grows = strategy.get(label, 0) > count if isinstance(strategy, dict) else count < most
-        if grows and 0 < count <= k_neighbors:
+def _check_enough_faces(split: Split, wanted: dict[int, int], k_neighbors: int) -> None:
+    for label, (emotion, count) in enumerate(split.counts().items()):
+        if count < wanted.get(label, 0) and count <= k_neighbors:
+            lower = f"Lower k_neighbors to {count - 1} or less" if count > 1 else "Add faces"
             raise ValueError(
                 f"SMOTE with k_neighbors={k_neighbors} needs at least {k_neighbors + 1} faces of "
-                f"every emotion that grows, got {count} of {emotion!r}. Lower k_neighbors to "
-                f"{count - 1 or 'at least 1 and add faces'}, or use method='random'."
+                f"every emotion that grows, got {count} of {emotion!r}. {lower}, leave it out of "
+                "sampling_strategy, or use method='random'."
             )

@@ -36,6 +36,7 @@ _MODULE_OF = {
     "to_frame": "recognition",
     "draw_faces": "drawing",
     "PictureInput": "webcam",
+    "VideoFrame": "video_reader",
     "read_video": "video_reader",
     "write_video": "video_writer",
     "plot_architecture": "architecture_plot",

@@ -1,27 +1,32 @@
 """Trains a network, and takes up a run that was cut off; also ``python -m fer_utils.training``."""
 
 import argparse
+import contextlib
 import hashlib
 import itertools
-import json
-import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import keras
 import numpy as np
 import pandas as pd
-from tqdm.auto import tqdm
 
 from .augmentation import one_hot, resize, steps_per_epoch, training_batches
 from .balance import METHODS, oversample
 from .data import Split, drop_duplicates, load_dataset
+from .emotions import EMOTIONS
 from .models import LARGEST_SIZE, SMALLEST_SIZE, at_size, build_vgg, load_weights
-
-STATE_FILE = "last.weights.h5"  # network, optimizer and averages: what a run resumes from
-BEST_FILE = "best.weights.h5"  # the averaged weights of the best epoch: what one keeps
-HISTORY_FILE = "history.csv"
-SETTINGS_FILE = "run.json"
+from .optimization import compile_network
+from .runs import (
+    BEST_FILE,
+    BestWeights,
+    DropoutSeeds,
+    KeepState,
+    RunFolder,
+    StopDiverged,
+    TimeLeft,
+    fit,
+)
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
@@ -88,10 +93,11 @@ def train(
     Raises
     ------
     ValueError
-        If an argument is out of range, or `run_dir` holds a run with other settings or data.
+        If an argument is out of range, `run_dir` holds a run with other settings or data or a
+        damaged one, or training diverges; what the last full epoch left is kept.
     """
     sizes = dict(sorted((image_sizes or {0: model.input_shape[1]}).items()))
-    _check_arguments(model, train_split, validation_split, epochs, batch_size, sizes)
+    _check_splits(model, train_split, validation_split)
     settings = {
         "epochs": epochs,
         "batch_size": batch_size,
@@ -104,221 +110,58 @@ def train(
         "train": _fingerprint(train_split),
         "validation": _fingerprint(validation_split),
     }
-    run = _Run(Path(run_dir), settings, resume, steps_per_epoch(train_split, batch_size))
-    optimizer = _optimizer(run.steps, epochs, learning_rate, weight_decay)
-    for first, stop, size in _stages(sizes, epochs):
-        trainee = at_size(model, size)
-        _compile(trainee, optimizer, label_smoothing)
-        # Also between stages of one session: what a stage starts from is always the state on
-        # disk, so a resumed run and one that was never cut off are the same run.
-        done = run.restore(trainee)
-        if not first <= done < stop:
-            continue
-        trainee.fit(
-            training_batches(
-                train_split,
-                batch_size=batch_size,
-                image_size=size,
-                epochs=epochs,
-                first_step=done * run.steps,
-                seed=seed,
-            ),
-            shuffle=False,  # the batches come shuffled
-            steps_per_epoch=run.steps,
-            initial_epoch=done,
-            epochs=stop,
-            validation_data=_validation_arrays(validation_split, size),
-            validation_batch_size=batch_size,
-            callbacks=_callbacks(run, model, size, epochs, seed, progress),
-            verbose=0,
-        )
-    model.load_weights(run.best)
+    _check_settings(settings)
+    _check_sizes(sizes, epochs, model.input_shape[1])
+    run = RunFolder(Path(run_dir), settings, resume, steps_per_epoch(train_split, batch_size))
+    with contextlib.closing(TimeLeft(run.steps, epochs)) as bar:
+        for first, stop, size in _stages(sizes, epochs):
+            trainee = at_size(model, size)
+            compile_network(
+                trainee,
+                steps=run.steps * epochs,
+                warmup_steps=2 * run.steps,
+                learning_rate=learning_rate,
+                weight_decay=weight_decay,
+                label_smoothing=label_smoothing,
+            )
+            # Also between stages of one session: what a stage starts from is always the state on
+            # disk, so a resumed run and one that was never cut off are the same run.
+            done = run.restore(trainee)
+            if not first <= done < stop:
+                continue
+            fit(
+                trainee,
+                training_batches(
+                    train_split,
+                    batch_size=batch_size,
+                    image_size=size,
+                    epochs=epochs,
+                    first_step=done * run.steps,
+                    seed=seed,
+                ),
+                shuffle=False,  # the batches come shuffled
+                steps_per_epoch=run.steps,
+                initial_epoch=done,
+                epochs=stop,
+                validation_data=_validation_arrays(validation_split, size),
+                validation_batch_size=batch_size,
+                callbacks=[*_callbacks(run, model, first, size, seed), *([bar] * progress)],
+                verbose=0,
+            )
+    run.load_best(model)
     return run.history()
 
 
-class _Run:
-    """The files of a run: each is written whole, and together they never disagree."""
-
-    def __init__(self, folder: Path, settings: dict, resume: bool, steps: int) -> None:
-        self.folder = folder
-        self.steps = steps
-        self.state = folder / STATE_FILE
-        self.best = folder / BEST_FILE
-        self._history = folder / HISTORY_FILE
-        self._open(folder / SETTINGS_FILE, settings, resume)
-
-    def _open(self, path: Path, settings: dict, resume: bool) -> None:
-        if not path.exists():
-            self.folder.mkdir(parents=True, exist_ok=True)
-            _write_whole(path, lambda p: p.write_text(json.dumps(settings, indent=1) + "\n"))
-            return
-        if not resume:
-            raise ValueError(
-                f"run_dir {str(self.folder)!r} already holds a run. Choose another folder, or "
-                "pass resume=True to go on with it."
-            )
-        found = json.loads(path.read_text())
-        differing = [key for key in settings if found.get(key) != settings[key]]
-        if differing:
-            key = differing[0]
-            raise ValueError(
-                f"run_dir {str(self.folder)!r} holds a run with {key}={found.get(key)!r}, this "
-                f"one has {key}={settings[key]!r}. Choose another folder, or the same settings."
-            )
-
-    def restore(self, trainee: keras.Model) -> int:
-        """Load the state on disk into a compiled network; return the number of epochs done."""
-        if self.state.exists():
-            trainee.load_weights(self.state)
-        return int(trainee.optimizer.iterations) // self.steps
-
-    def history(self) -> pd.DataFrame:
-        return pd.read_csv(self._history) if self._history.exists() else pd.DataFrame()
-
-    def rows_before(self, epoch: int) -> list[dict]:
-        """Return the log of the epochs before `epoch`.
-
-        A run that was killed between writing the log and writing the state repeats its last
-        epoch: that epoch's first row goes.
-        """
-        history = self.history()
-        return history[history["epoch"] < epoch].to_dict("records") if len(history) else []
-
-    def write_epoch(self, trainee: keras.Model, row: dict) -> None:
-        history = pd.DataFrame([*self.rows_before(row["epoch"]), row])
-        _write_whole(self._history, lambda path: history.to_csv(path, index=False))
-        _write_whole(self.state, trainee.save_weights)
-
-
-class _BestWeights(keras.callbacks.Callback):
-    """Keeps the averaged weights of the best epoch at the present picture size.
-
-    Stands before SwapEMAWeights, which undoes its swap in its own on_test_end.
-    """
-
-    def __init__(self, run: _Run, model: keras.Model, size: int) -> None:
-        super().__init__()
-        self._run, self._network, self._size = run, model, size
-
-    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        rows = [r for r in self._run.rows_before(epoch) if r["image_size"] == self._size]
-        self._highest = max((row["val_accuracy"] for row in rows), default=-1)
-
-    def on_test_end(self, logs: dict | None = None) -> None:
-        if logs["accuracy"] > self._highest:
-            # The network that was passed to train() shares the weights, but has no optimizer
-            # that would be saved along.
-            _write_whole(self._run.best, self._network.save_weights)
-
-
-class _State(keras.callbacks.Callback):
-    """Writes the log and the state after every epoch."""
-
-    def __init__(self, run: _Run, size: int) -> None:
-        super().__init__()
-        self._run, self._size = run, size
-
-    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        rate = float(self.model.optimizer.learning_rate)
-        row = {"epoch": epoch, "image_size": self._size, "learning_rate": rate, **logs}
-        self._run.write_epoch(self.model, row)
-
-
-class _DropoutSeeds(keras.callbacks.Callback):
-    """Starts every epoch's dropout from a seed of its own.
-
-    Weights files do not hold the state of dropout's random generators: without this, a resumed
-    run would drop other activations than the run it continues.
-    """
-
-    def __init__(self, seed: int) -> None:
-        super().__init__()
-        self._seed = seed
-
-    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        for index, layer in enumerate(self.model.layers):
-            if isinstance(layer, keras.layers.Dropout):
-                state = layer.seed_generator.state
-                sequence = np.random.SeedSequence([self._seed, epoch, index])
-                state.assign(sequence.generate_state(2).astype(state.dtype))
-
-
-class _TimeLeft(keras.callbacks.Callback):
-    """One bar for the whole run, with the time left, and a line for each epoch."""
-
-    def __init__(self, steps: int, epochs: int) -> None:
-        super().__init__()
-        self._steps, self._epochs = steps, epochs
-
-    def on_train_begin(self, logs: dict | None = None) -> None:
-        done = int(self.model.optimizer.iterations)
-        total = self._steps * self._epochs
-        self._bar = tqdm(total=total, initial=done, unit="step", desc="Training", mininterval=1)
-
-    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        self._bar.update()
-        if batch % 10 == 0:
-            self._bar.set_postfix(loss=f"{logs['loss']:.3f}", accuracy=f"{logs['accuracy']:.1%}")
-
-    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        self._bar.write(
-            f"epoch {epoch + 1:3}/{self._epochs}: loss {logs['loss']:.3f}, accuracy "
-            f"{logs['accuracy']:.1%}; validation {logs['val_loss']:.3f}, {logs['val_accuracy']:.1%}"
-        )
-
-    def on_train_end(self, logs: dict | None = None) -> None:
-        self._bar.close()
-
-
 def _callbacks(
-    run: _Run, model: keras.Model, size: int, epochs: int, seed: int, progress: bool
+    run: RunFolder, model: keras.Model, first_epoch: int, size: int, seed: int
 ) -> list[keras.callbacks.Callback]:
-    bar = [_TimeLeft(run.steps, epochs)] if progress else []
     return [
-        _DropoutSeeds(seed),
-        _BestWeights(run, model, size),
+        StopDiverged(run),
+        DropoutSeeds(seed),
+        BestWeights(run, model, first_epoch),
         keras.callbacks.SwapEMAWeights(),
-        _State(run, size),
-        keras.callbacks.TerminateOnNaN(),
-        *bar,
+        KeepState(run, size),
     ]
-
-
-def _optimizer(
-    steps: int, epochs: int, learning_rate: float, weight_decay: float
-) -> keras.optimizers.Optimizer:
-    total = steps * epochs
-    warmup = min(2 * steps, total // 10)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=learning_rate / 25,
-        decay_steps=total - warmup,
-        warmup_target=learning_rate,
-        warmup_steps=warmup,
-    )
-    optimizer = keras.optimizers.SGD(
-        schedule,
-        momentum=0.9,
-        nesterov=True,
-        weight_decay=weight_decay,
-        use_ema=True,
-        # About the last 1000 steps, or a tenth of a run that is shorter than 10,000.
-        ema_momentum=1 - 1 / min(1000, max(2, total / 10)),
-    )
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    return optimizer
-
-
-def _compile(
-    trainee: keras.Model, optimizer: keras.optimizers.Optimizer, label_smoothing: float
-) -> None:
-    trainee.compile(
-        optimizer,
-        keras.losses.CategoricalCrossentropy(label_smoothing=label_smoothing),
-        metrics=["accuracy"],
-        # XLA takes longer to compile this network on a CPU than to train it; jax has no other way.
-        jit_compile=keras.backend.backend() == "jax",
-    )
-    optimizer.build(trainee.trainable_variables)
 
 
 def _stages(sizes: dict[int, int], epochs: int) -> Iterator[tuple[int, int, int]]:
@@ -337,28 +180,32 @@ def _fingerprint(split: Split) -> str:
     return f"{len(split)} faces, sha256 {digest.hexdigest()[:16]}"
 
 
-def _write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Write a file under a temporary name, then give it its own: it is never half there."""
-    temporary = path.with_name(f"tmp.{path.name}")
-    write(temporary)
-    os.replace(temporary, path)
-
-
-def _check_arguments(
-    model: keras.Model,
-    train_split: Split,
-    validation_split: Split,
-    epochs: int,
-    batch_size: int,
-    sizes: dict[int, int],
-) -> None:
+def _check_splits(model: keras.Model, train_split: Split, validation_split: Split) -> None:
     for name, split in (("train_split", train_split), ("validation_split", validation_split)):
         if len(split) == 0:
             raise ValueError(f"{name} must hold at least one face, got none.")
-    if epochs < 1:
-        raise ValueError(f"epochs must be at least 1, got {epochs!r}.")
-    if batch_size < 2:
-        raise ValueError(f"batch_size must be at least 2 for batch norm, got {batch_size!r}.")
+    if model.output_shape[-1] != len(EMOTIONS):
+        raise ValueError(
+            f"model must tell {len(EMOTIONS)} emotions apart, got {model.output_shape[-1]}: build "
+            "it with build_vgg()."
+        )
+
+
+def _check_settings(settings: dict) -> None:
+    limits = {
+        "epochs": (lambda value: value >= 1, "at least 1"),
+        "batch_size": (lambda value: value >= 2, "at least 2 for batch norm"),
+        "learning_rate": (lambda value: value > 0, "above 0"),
+        "weight_decay": (lambda value: value >= 0, "at least 0"),
+        "label_smoothing": (lambda value: 0 <= value < 1, "at least 0 and below 1"),
+        "seed": (lambda value: value >= 0, "at least 0"),
+    }
+    for name, (holds, expected) in limits.items():
+        if not holds(settings[name]):
+            raise ValueError(f"{name} must be {expected}, got {settings[name]!r}.")
+
+
+def _check_sizes(sizes: dict[int, int], epochs: int, model_size: int) -> None:
     starts, sides = list(sizes), list(sizes.values())
     if starts[0] != 0 or starts[-1] >= epochs:
         raise ValueError(
@@ -368,10 +215,10 @@ def _check_arguments(
         raise ValueError(
             f"image_sizes must lie between {SMALLEST_SIZE} and {LARGEST_SIZE} px, got {sizes!r}."
         )
-    if sides[-1] != model.input_shape[1]:
+    if sides[-1] != model_size:
         raise ValueError(
-            f"image_sizes must end with the size of the model, {model.input_shape[1]} px, got "
-            f"{sizes!r}: the best weights are chosen at the size they are used at."
+            f"image_sizes must end with the size of the model, {model_size} px, got {sizes!r}: "
+            "the best weights are chosen at the size they are used at."
         )
 
 
@@ -440,7 +287,8 @@ def main(arguments: list[str] | None = None) -> None:
         image_sizes=args.image_sizes,
         seed=args.seed,
     )
-    best = history.loc[history["val_accuracy"].idxmax()]
+    # As `train` chooses: among the epochs at the last picture size.
+    best = history.loc[history["val_accuracy"][history["epoch"] >= max(args.image_sizes)].idxmax()]
     print(f"Best: {best['val_accuracy']:.2%} on validation in epoch {int(best['epoch']) + 1}.")
     print(f"Weights: {Path(args.run_dir) / BEST_FILE}")
 

@@ -1,0 +1,267 @@
+"""Measures a network or a vote; ``python -m fer_utils.evaluation`` makes the model card's table."""
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+from scipy.optimize import minimize_scalar
+from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
+from sklearn.model_selection import StratifiedKFold
+
+from .data import FerDataset, Split, find_duplicates, load_dataset
+from .emotions import EMOTIONS
+from .vote import SHIPPED_VOTE, SoftVote, apply_temperature, write_vote
+
+CALIBRATION_BINS = 15
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """What `evaluate` measured.
+
+    Attributes
+    ----------
+    n : int
+        Number of faces.
+    accuracy : float
+        Share of the faces whose most probable emotion is the true one, 0 to 1.
+    per_emotion : pandas.DataFrame
+        Rows are the emotions; columns precision, recall, f1 (0 to 1; NaN where the emotion does
+        not occur) and n.
+    confusion : ndarray of int64, shape (7, 7)
+        Number of faces by true (rows) and predicted emotion (columns).
+    ece : float
+        Expected calibration error, 0 to 1; see `expected_calibration_error`.
+    flip_averaging : bool
+        Whether each face was averaged with its mirror image.
+    """
+
+    n: int
+    accuracy: float
+    per_emotion: pd.DataFrame
+    confusion: np.ndarray
+    ece: float
+    flip_averaging: bool
+
+    @property
+    def recall(self) -> dict[str, float]:
+        """Recall of each emotion, 0 to 1; NaN where it does not occur."""
+        return self.per_emotion["recall"].to_dict()
+
+    @property
+    def balanced_accuracy(self) -> float:
+        """Mean recall of the emotions that occur, 0 to 1."""
+        return float(self.per_emotion["recall"].mean())
+
+    def __str__(self) -> str:
+        how = "with flip averaging" if self.flip_averaging else "without flip averaging"
+        return (
+            f"{self.n} faces, {how}: accuracy {self.accuracy:.1%}, balanced accuracy "
+            f"{self.balanced_accuracy:.1%}, expected calibration error {self.ece:.3f}\n"
+            f"{self.per_emotion.round(3)}"
+        )
+
+
+def evaluate(model: keras.Model | SoftVote, split: Split, *, flip: bool = False) -> Report:
+    """Measure how well a network, or a vote of networks, recognises the faces of a split.
+
+    Parameters
+    ----------
+    model : keras.Model or SoftVote
+        Returns probabilities (n, 7) for faces (n, 48, 48).
+    split : Split
+        At least one face. Emotions may be missing.
+    flip : bool
+        Average each face with its mirror image; the report says so.
+
+    Returns
+    -------
+    Report
+
+    Raises
+    ------
+    TypeError
+        If `model` is neither.
+    ValueError
+        If the split is empty.
+    """
+    if isinstance(model, keras.Model):
+        model = SoftVote([model])
+    if not isinstance(model, SoftVote):
+        raise TypeError(f"model must be a keras.Model or a SoftVote, got {type(model).__name__}.")
+    if len(split) == 0:
+        raise ValueError("split must hold at least one face, got none.")
+    return report_on(model.predict_proba(split.images, flip=flip), split.labels, flip=flip)
+
+
+def report_on(probabilities: np.ndarray, labels: np.ndarray, *, flip: bool = False) -> Report:
+    """Make the report of probabilities (n, 7) for faces whose labels (n,) are known."""
+    predicted = probabilities.argmax(axis=1)
+    classes = range(len(EMOTIONS))
+    precision, recall, f1, n = precision_recall_fscore_support(
+        labels, predicted, labels=classes, zero_division=np.nan
+    )
+    table = pd.DataFrame(
+        {"precision": precision, "recall": recall, "f1": f1, "n": n}, index=list(EMOTIONS)
+    )
+    return Report(
+        n=len(labels),
+        accuracy=float((predicted == labels).mean()),
+        per_emotion=table.rename_axis("emotion"),
+        confusion=confusion_matrix(labels, predicted, labels=classes),
+        ece=expected_calibration_error(probabilities, labels),
+        flip_averaging=flip,
+    )
+
+
+def expected_calibration_error(
+    probabilities: np.ndarray, labels: np.ndarray, bins: int = CALIBRATION_BINS
+) -> float:
+    """Return how far confidence and accuracy lie apart, from 0 (calibrated) to 1.
+
+    Faces are sorted into equally wide bins by the probability of their most probable emotion;
+    the result is the mean distance of a bin's accuracy from its mean confidence, weighted by
+    the number of faces (Guo et al., "On Calibration of Modern Neural Networks", 2017).
+
+    Parameters
+    ----------
+    probabilities : ndarray, shape (n, 7)
+    labels : ndarray of int, shape (n,)
+    bins : int
+    """
+    confidence = probabilities.max(axis=1)
+    correct = probabilities.argmax(axis=1) == labels
+    # Bins are open on the left and closed on the right, as in the paper.
+    bin_of = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    gaps = np.bincount(bin_of, weights=correct - confidence, minlength=bins)
+    return float(np.abs(gaps).sum() / len(labels))
+
+
+def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """Return the temperature that makes probabilities (n, 7) fit labels (n,) best.
+
+    The one with the lowest log loss, between 0.2 and 5 (Guo et al., 2017).
+    """
+
+    def loss(log_temperature: float) -> float:
+        tempered = apply_temperature(probabilities, np.exp(log_temperature)).astype(np.float64)
+        tempered /= tempered.sum(axis=1, keepdims=True)
+        return log_loss(labels, tempered, labels=range(len(EMOTIONS)))
+
+    return float(np.exp(minimize_scalar(loss, bounds=np.log([0.2, 5]), method="bounded").x))
+
+
+def cross_fitted_ece(
+    probabilities: np.ndarray, labels: np.ndarray, *, folds: int = 5, seed: int = 42
+) -> float:
+    """Return the calibration error that a fitted temperature leaves on faces it has not seen.
+
+    Each fold of the faces is tempered with the temperature of the others; the error is that of
+    all faces together.
+    """
+    tempered = np.empty_like(probabilities)
+    folding = StratifiedKFold(folds, shuffle=True, random_state=seed)
+    for fitted, held_out in folding.split(probabilities, labels):
+        temperature = fit_temperature(probabilities[fitted], labels[fitted])
+        tempered[held_out] = apply_temperature(probabilities[held_out], temperature)
+    return expected_calibration_error(tempered, labels)
+
+
+def without_training_copies(data: FerDataset) -> Split:
+    """Return the validation part without the pictures that also stand in the training part."""
+    copied = {
+        index
+        for group in find_duplicates(data)
+        if any(name == "train" for name, _ in group)
+        for name, index in group
+        if name == "validation"
+    }
+    return data.validation.take(~np.isin(np.arange(len(data.validation)), list(copied)))
+
+
+def comparison_table(votes: dict[str, SoftVote], splits: dict[str, Split]) -> pd.DataFrame:
+    """Return one row for each split, vote and way of looking (without and with flip averaging).
+
+    Columns: pictures, n, network, flip averaging, accuracy, balanced accuracy, the recall of
+    each emotion, ECE and cross-fitted ECE, all from 0 to 1.
+    """
+    rows = []
+    for part, split in splits.items():
+        for name, vote in votes.items():
+            for flip in (False, True):
+                probabilities = vote.predict_proba(split.images, flip=flip)
+                report = report_on(probabilities, split.labels, flip=flip)
+                rows.append(
+                    {
+                        "pictures": part,
+                        "n": report.n,
+                        "network": name,
+                        "flip averaging": "yes" if flip else "no",
+                        "accuracy": report.accuracy,
+                        "balanced accuracy": report.balanced_accuracy,
+                        **report.recall,
+                        "ECE": report.ece,
+                        "cross-fitted ECE": cross_fitted_ece(probabilities, split.labels),
+                    }
+                )
+    return pd.DataFrame(rows)
+
+
+def to_markdown(table: pd.DataFrame) -> str:
+    """Return a table as Markdown: errors of calibration with 3 decimals, shares in percent."""
+
+    def cell(column: str, value: object) -> str:
+        if not isinstance(value, float):
+            return str(value)
+        return f"{value:.3f}" if column.endswith("ECE") else f"{value:.1%}"
+
+    lines = [list(table.columns), ["---"] * len(table.columns)]
+    lines += [
+        [cell(c, v) for c, v in zip(table.columns, row, strict=True)]
+        for row in table.itertuples(index=False)
+    ]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m fer_utils.evaluation",
+        description="Measure a vote and each of its networks on a data set's validation part "
+        "(FER2013: PublicTest) and print the table as Markdown.",
+    )
+    parser.add_argument("--data", required=True, help="fer2013.csv, a folder, or a zip of either")
+    parser.add_argument("--vote", type=Path, default=SHIPPED_VOTE, help="vote file")
+    parser.add_argument(
+        "--networks",
+        nargs="+",
+        metavar="FILE",
+        help="first write the vote file anew: these weights files, which stand beside it, their "
+        "checksums, and the temperature that fits the validation part best",
+    )
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measure as the command line says; see ``--help``."""
+    args = _parser().parse_args(arguments)
+    data = load_dataset(args.data)
+    if args.networks:
+        _write_fitted_vote(args.vote, args.networks, data.validation)
+    vote = SoftVote.load(args.vote)
+    votes = {model.name: SoftVote([model]) for model in vote.models} | {"vote": vote}
+    splits = {"all": data.validation, "no copies": without_training_copies(data)}
+    print(to_markdown(comparison_table(votes, splits)))
+    print(f"\nTemperature of the vote: {vote.temperature:.4f}")
+
+
+def _write_fitted_vote(path: Path, files: list[str], split: Split) -> None:
+    weights = [path.parent / file for file in files]
+    probabilities = SoftVote.from_weights(weights).predict_proba(split.images)
+    write_vote(path, weights, fit_temperature(probabilities, split.labels))
+
+
+if __name__ == "__main__":
+    main()

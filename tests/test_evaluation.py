@@ -1,0 +1,191 @@
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from fer_utils import EMOTIONS, SoftVote, evaluate
+from fer_utils.data import FerDataset, Split
+from fer_utils.evaluation import (
+    comparison_table,
+    cross_fitted_ece,
+    expected_calibration_error,
+    fit_temperature,
+    report_on,
+    to_markdown,
+    without_training_copies,
+)
+
+ANGRY, DISGUST, FEAR, HAPPY = range(4)
+
+
+def rows(predicted: list[int], confidence: list[float] | float = 0.9, dtype=np.float64):
+    """Return probabilities that name `predicted` with that confidence, the rest shared evenly."""
+    confidence = np.broadcast_to(confidence, len(predicted))[:, None]
+    return np.where(np.eye(7)[predicted] == 1, confidence, (1 - confidence) / 6).astype(dtype)
+
+
+def looks_left(weight: float = 8.0) -> keras.Model:
+    """Return a network that calls a face angry where its left half is bright, else happy."""
+    model = keras.Sequential(
+        [
+            keras.Input((48, 48, 1)),
+            layers.Rescaling(1 / 255),
+            layers.Flatten(),
+            layers.Dense(7, activation="softmax"),
+        ]
+    )
+    kernel = np.zeros((48, 48, 7))
+    kernel[:, :24, ANGRY] = kernel[:, 24:, HAPPY] = weight / (48 * 24)
+    model.set_weights([kernel.reshape(-1, 7), np.zeros(7)])
+    return model
+
+
+def lit_faces(*sides: str) -> np.ndarray:
+    faces = np.zeros((len(sides), 48, 48), np.uint8)
+    for face, side in zip(faces, sides, strict=True):
+        face[:, slice(0, 24) if side == "left" else slice(24, 48)] = 255
+    return faces
+
+
+def test_a_report_counts_as_by_hand():
+    labels = np.array([ANGRY, ANGRY, ANGRY, ANGRY, FEAR, FEAR, HAPPY, HAPPY])
+    predicted = [ANGRY, ANGRY, ANGRY, FEAR, FEAR, HAPPY, HAPPY, HAPPY]
+    report = report_on(rows(predicted), labels)
+    assert report.n == 8
+    assert report.accuracy == 6 / 8
+    expected = np.zeros((7, 7), int)
+    expected[ANGRY, [ANGRY, FEAR]] = [3, 1]
+    expected[FEAR, [FEAR, HAPPY]] = [1, 1]
+    expected[HAPPY, HAPPY] = 2
+    assert np.array_equal(report.confusion, expected)
+    table = report.per_emotion
+    assert table.index.tolist() == list(EMOTIONS)
+    assert table["n"].tolist() == [4, 0, 2, 2, 0, 0, 0]
+    occurring = table.loc[["angry", "fear", "happy"]]
+    assert np.allclose(occurring["precision"], [1, 1 / 2, 2 / 3])
+    assert np.allclose(occurring["recall"], [3 / 4, 1 / 2, 1])
+    assert np.allclose(occurring["f1"], [6 / 7, 1 / 2, 4 / 5])
+    assert report.ece == pytest.approx(0.9 - 6 / 8)
+
+
+def test_emotions_that_do_not_occur_have_no_recall_and_do_not_count():
+    report = report_on(rows([ANGRY, FEAR]), np.array([ANGRY, ANGRY]))
+    assert report.recall["angry"] == 0.5
+    assert all(np.isnan(report.recall[name]) for name in EMOTIONS[1:])
+    assert report.balanced_accuracy == 0.5
+
+
+def test_balanced_accuracy_weighs_emotions_alike():
+    labels = np.array([HAPPY] * 9 + [DISGUST])
+    report = report_on(rows([HAPPY] * 10), labels)
+    assert report.accuracy == 0.9
+    assert report.balanced_accuracy == 0.5
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_calibration_error_by_hand(dtype):
+    # Two bins: (5/15, 6/15] with accuracy 1/2 and (13/15, 14/15] with accuracy 1.
+    probabilities = rows([0, 1, 2], [0.35, 0.39, 0.9], dtype)
+    error = expected_calibration_error(probabilities, np.array([0, 0, 2]))
+    assert error == pytest.approx(2 / 3 * abs(0.5 - 0.37) + 1 / 3 * abs(1 - 0.9), abs=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("edge", range(3, 15))
+def test_a_calibration_bin_holds_its_upper_edge_and_not_its_lower(edge, dtype):
+    below, at, above = (edge - 0.1) / 15, edge / 15, (edge + 0.1) / 15
+    labels = np.array([0, 0])  # the first right, the second wrong
+    together = expected_calibration_error(rows([0, 1], [at, below], dtype), labels)
+    assert together == pytest.approx(abs((1 - at) - below) / 2, abs=1e-6)
+    apart = expected_calibration_error(rows([0, 1], [at, above], dtype), labels)
+    assert apart == pytest.approx(((1 - at) + above) / 2, abs=1e-6)
+
+
+@pytest.mark.parametrize(("label", "error"), [(0, 0.0), (1, 1.0)])
+def test_full_confidence_is_right_or_wrong(label, error):
+    assert expected_calibration_error(rows([0], 1.0), np.array([label])) == error
+
+
+def test_a_network_and_a_vote_of_it_are_measured_alike():
+    split = Split(lit_faces("left", "right", "left"), np.array([ANGRY, HAPPY, HAPPY]))
+    for model in (looks_left(), SoftVote([looks_left()])):
+        report = evaluate(model, split)
+        assert report.n == 3
+        assert report.accuracy == pytest.approx(2 / 3)
+        assert report.confusion[HAPPY, [ANGRY, HAPPY]].tolist() == [1, 1]
+
+
+def test_the_report_says_whether_faces_were_flipped():
+    split = Split(lit_faces("left", "left"), np.array([ANGRY, ANGRY]))
+    plain, flipped = evaluate(looks_left(), split), evaluate(looks_left(), split, flip=True)
+    assert (plain.flip_averaging, flipped.flip_averaging) == (False, True)
+    assert "2 faces, without flip averaging: accuracy 100.0%" in str(plain)
+    assert "2 faces, with flip averaging" in str(flipped)
+    # Averaged with its mirror image, such a face is angry and happy by halves.
+    assert plain.ece < 0.01
+    assert flipped.ece == pytest.approx(0.5, abs=0.01)
+
+
+@pytest.mark.parametrize("model", [None, "vgg.weights.h5", [looks_left]])
+def test_what_is_no_network_is_refused(model):
+    split = Split(lit_faces("left"), np.array([ANGRY]))
+    with pytest.raises(TypeError, match=r"model must be a keras\.Model or a SoftVote, got"):
+        evaluate(model, split)
+
+
+def test_an_empty_split_is_refused():
+    with pytest.raises(ValueError, match="split must hold at least one face, got none"):
+        evaluate(looks_left(), Split(lit_faces(), np.array([], np.int64)))
+
+
+def drawn_faces(overconfidence: float, n: int = 3000) -> tuple[np.ndarray, np.ndarray]:
+    """Return labels drawn from probabilities, and those probabilities made overconfident."""
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 1.2, (n, 7))
+    powers = np.exp(logits)
+    cumulated = (powers / powers.sum(axis=1, keepdims=True)).cumsum(axis=1)
+    labels = (rng.random((n, 1)) > cumulated[:, :-1]).sum(axis=1)
+    sharpened = np.exp(logits * overconfidence)
+    return (sharpened / sharpened.sum(axis=1, keepdims=True)).astype(np.float32), labels
+
+
+@pytest.mark.parametrize("overconfidence", [0.5, 1.0, 2.5])
+def test_the_temperature_that_spoilt_probabilities_is_found_again(overconfidence):
+    assert fit_temperature(*drawn_faces(overconfidence)) == pytest.approx(overconfidence, rel=0.1)
+
+
+def test_a_fitted_temperature_calibrates_faces_it_has_not_seen():
+    probabilities, labels = drawn_faces(2.5)
+    raw = expected_calibration_error(probabilities, labels)
+    fitted = cross_fitted_ece(probabilities, labels)
+    assert raw > 0.2
+    assert fitted < 0.05
+    assert cross_fitted_ece(probabilities, labels) == fitted
+
+
+def test_pictures_that_stand_in_training_too_are_left_out():
+    faces = np.random.default_rng(0).integers(0, 256, (6, 48, 48), dtype=np.uint8)
+    train = Split(faces[[0, 1]], np.array([0, 1]))
+    # One copy of a training face, one pair of copies within validation.
+    validation = Split(faces[[2, 1, 3, 3]], np.array([2, 1, 3, 3]))
+    data = FerDataset(train, validation, Split(faces[[2]], np.array([2])))
+    left = without_training_copies(data)
+    assert np.array_equal(left.images, faces[[2, 3, 3]])
+    assert left.labels.tolist() == [2, 3, 3]
+    without = FerDataset(train, Split(faces[2:4], np.array([2, 3])), None)
+    assert len(without_training_copies(without)) == 2
+
+
+def test_the_table_compares_votes_parts_and_flipping():
+    sides = ["left", "right"] * 10
+    split = Split(lit_faces(*sides), np.array([ANGRY, HAPPY] * 10))
+    table = comparison_table({"left": SoftVote([looks_left()])}, {"all": split})
+    assert table["flip averaging"].tolist() == ["no", "yes"]
+    assert table["n"].tolist() == [20, 20]
+    assert table["accuracy"].tolist() == [1.0, 0.5]
+    assert table["angry"].tolist() == [1.0, 1.0]  # of equal probabilities, the first is named
+    lines = to_markdown(table).splitlines()
+    assert lines[0].startswith("| pictures | n | network | flip averaging | accuracy |")
+    assert lines[2].startswith("| all | 20 | left | no | 100.0% |")
+    assert f"| {table['ECE'][1]:.3f} |" in lines[3]
+    assert {line.count("|") for line in lines} == {len(table.columns) + 1}

@@ -1,0 +1,184 @@
+import shutil
+from itertools import pairwise
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from fer_utils import SoftVote, build_vgg
+from fer_utils.models import at_size, load_weights
+
+FACES = np.random.default_rng(0).integers(0, 256, (2, 48, 48, 1), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def vgg() -> keras.Model:
+    return build_vgg()
+
+
+@pytest.fixture(scope="module")
+def weights_file(vgg, tmp_path_factory):
+    path = tmp_path_factory.mktemp("weights") / "mine.weights.h5"
+    vgg.save_weights(path)
+    return path
+
+
+def layers_of(model: keras.Model, kind: type) -> list:
+    return [layer for layer in model.layers if isinstance(layer, kind)]
+
+
+def predict(model: keras.Model, pixels: np.ndarray) -> np.ndarray:
+    return keras.ops.convert_to_numpy(model(pixels))
+
+
+def test_the_network_has_the_fifteen_layers_of_its_plan(vgg):
+    convs = layers_of(vgg, layers.Conv2D)
+    assert [conv.filters for conv in convs] == [64, 64, 128, 128, 256, 256, 512, 512]
+    assert [conv.padding for conv in convs] == ["valid"] + ["same"] * 7
+    assert {conv.kernel_size for conv in convs} == {(3, 3)}
+    assert len(layers_of(vgg, layers.MaxPooling2D)) == len(layers_of(vgg, layers.Dropout)) == 4
+    assert [dense.units for dense in layers_of(vgg, layers.Dense)] == [1024, 256, 7]
+
+
+def test_every_weight_is_counted(vgg):
+    filters, units = [1, 64, 64, 128, 128, 256, 256, 512, 512], [2048, 1024, 256]
+    convs = sum(9 * a * b for a, b in pairwise(filters))
+    dense = sum(a * b for a, b in pairwise(units))
+    norms = 4 * (sum(filters[1:]) + sum(units[1:]))
+    assert vgg.count_params() == convs + dense + norms + 256 * 7 + 7 == 7_056_199
+
+
+def test_probabilities_are_float32_and_sum_to_one(vgg):
+    probabilities = predict(vgg, FACES.astype(np.float32))
+    assert probabilities.shape == (2, 7)
+    assert probabilities.dtype == np.float32
+    assert np.allclose(probabilities.sum(axis=1), 1, atol=1e-6)
+    assert not np.allclose(probabilities[0], probabilities[1])
+
+
+def test_whole_and_floating_pixels_give_the_same(vgg):
+    assert np.array_equal(predict(vgg, FACES), predict(vgg, FACES.astype(np.float32)))
+
+
+def test_pixels_are_rescaled_inside(vgg):
+    rescaling = vgg.get_layer("rescaling")
+    assert predict(rescaling, np.float32([[0], [127.5], [255]])).ravel().tolist() == [-1, 0, 1]
+
+
+def test_the_number_of_emotions_and_channels_may_be_another():
+    model = build_vgg((48, 40, 3), num_classes=3, dropout=0.25, name="other")
+    assert (model.name, model.output_shape) == ("other", (None, 3))
+    assert {layer.rate for layer in layers_of(model, layers.Dropout)} == {0.25}
+
+
+@pytest.mark.parametrize("size", range(34, 50))
+def test_every_size_ends_in_two_by_two_and_shares_the_weights(vgg, size):
+    small = at_size(vgg, size)
+    assert small.input_shape == (None, size, size, 1)
+    assert small.get_layer("block4_pool").compute_output_shape(
+        small.get_layer("block4_conv2_relu").output.shape
+    ) == (None, 2, 2, 512)
+    assert small.count_params() == vgg.count_params()
+    assert all(a is b for a, b in zip(small.weights, vgg.weights, strict=True))
+
+
+def test_a_sequential_chain_keeps_its_first_layer():
+    model = keras.Sequential(
+        [keras.Input((48, 48, 1)), layers.Rescaling(2), layers.GlobalMaxPooling2D()]
+    )
+    assert predict(at_size(model, 34), np.ones((1, 34, 34, 1))).tolist() == [[2]]
+
+
+def test_training_at_one_size_changes_the_network_at_the_other():
+    model = build_vgg()
+    before = predict(model, FACES)
+    small = at_size(model, 34)
+    small.compile(keras.optimizers.SGD(0.1), "categorical_crossentropy", jit_compile=False)
+    small.train_on_batch(FACES[:, 7:41, 7:41], np.eye(7)[[3, 4]])
+    assert not np.allclose(predict(model, FACES), before)
+
+
+def test_probabilities_stay_float32_in_mixed_precision():
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = build_vgg()
+    finally:
+        keras.config.set_dtype_policy(policy)
+    assert model.get_layer("block1_conv1").compute_dtype == "bfloat16"
+    probabilities = predict(model, FACES)
+    assert probabilities.dtype == np.float32
+    assert np.allclose(probabilities.sum(axis=1), 1, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"input_shape": (48, 48)}, r"input_shape must be \(height, width, channels\)"),
+        ({"input_shape": (48.0, 48, 1)}, "input_shape must be .* whole numbers"),
+        ({"input_shape": (48, 48, 0)}, "input_shape must be .* whole numbers"),
+        ({"input_shape": (33, 48, 1)}, r"34 to 49 px, got \(33, 48, 1\): resize the pictures"),
+        ({"input_shape": (48, 50, 1)}, r"34 to 49 px, got \(48, 50, 1\)"),
+        ({"num_classes": 1}, "num_classes must be at least 2, got 1"),
+        ({"dropout": 1.0}, "dropout must be at least 0 and below 1, got 1.0"),
+        ({"dropout": -0.1}, "dropout must be at least 0 and below 1, got -0.1"),
+    ],
+)
+def test_build_vgg_names_the_wrong_argument(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        build_vgg(**arguments)
+
+
+def test_weights_make_the_round_trip(vgg, weights_file):
+    loaded = load_weights(str(weights_file))
+    assert loaded.name == "mine"
+    assert np.array_equal(predict(loaded, FACES), predict(vgg, FACES))
+
+
+@pytest.mark.parametrize("name", ["-größte (1).weights.h5", "ü.weights.h5"])
+def test_a_weights_file_may_have_any_name(weights_file, tmp_path, name):
+    path = tmp_path / name
+    shutil.copy(weights_file, path)
+    assert SoftVote.from_weights([path]).predict_proba(FACES[..., 0]).shape == (2, 7)
+
+
+def damaged(path, weights_file):
+    path.write_bytes(weights_file.read_bytes()[:100_000])
+
+
+def of_no_hdf5(path, weights_file):
+    path.write_text("<html>404</html>")
+
+
+def of_three_emotions(path, weights_file):
+    build_vgg(num_classes=3).save_weights(path)
+
+
+def of_another_network(path, weights_file):
+    keras.Sequential([keras.Input((48, 48, 1)), layers.Flatten(), layers.Dense(7)]).save_weights(
+        path
+    )
+
+
+@pytest.mark.filterwarnings("ignore:Skipping nested container")
+@pytest.mark.parametrize(
+    "spoil", [damaged, of_no_hdf5, of_three_emotions, of_another_network], ids=lambda f: f.__name__
+)
+def test_a_file_that_holds_no_such_weights_is_named(weights_file, tmp_path, spoil):
+    path = tmp_path / "spoilt.weights.h5"
+    spoil(path, weights_file)
+    with pytest.raises(ValueError, match=r"spoilt\.weights\.h5' does not hold the weights of"):
+        load_weights(path)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no weights file '.*none\.weights\.h5'"):
+        load_weights(tmp_path / "none.weights.h5")
+
+
+def test_a_file_of_another_format_is_refused(tmp_path):
+    path = tmp_path / "model.keras"
+    path.touch()
+    with pytest.raises(ValueError, match=r"files named \*\.weights\.h5, got 'model\.keras'"):
+        load_weights(path)

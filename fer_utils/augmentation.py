@@ -24,7 +24,7 @@ RAMP = 0.2  # of all epochs, after which the strength is full
 
 
 def strength_at(epoch: int, epochs: int) -> float:
-    """Return the augmentation's strength in an epoch, from a quarter up to 1.
+    """Return the share of the full augmentation that an epoch gets, from a quarter up to 1.
 
     A network that meets the full strength at its first step can stay at guessing for epochs.
     """
@@ -74,12 +74,20 @@ def one_hot(labels: np.ndarray) -> np.ndarray:
 
 
 def training_batches(
-    split: Split, *, batch_size: int, image_size: int, epochs: int, first_step: int, seed: int
+    split: Split,
+    *,
+    batch_size: int,
+    image_size: int,
+    epochs: int,
+    first_step: int,
+    seed: int,
+    strength: float = 1.0,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield augmented batches without end, every epoch in a new order.
 
     What a step yields depends on `seed` and the step's number alone, so a run that was cut off
-    continues at `first_step` with the very batches it would have seen.
+    continues at `first_step` with the very batches it would have seen. The augmentation grows up
+    to `strength` as `strength_at` says.
 
     Yields
     ------
@@ -94,7 +102,7 @@ def training_batches(
             order = np.random.default_rng([seed, epoch]).permutation(len(split))
         chosen = order[batch * batch_size : (batch + 1) * batch_size]
         rng = np.random.default_rng([seed, epoch, batch])
-        faces = augment(split.images[chosen], rng, strength_at(epoch, epochs))
+        faces = augment(split.images[chosen], rng, strength * strength_at(epoch, epochs))
         yield resize(faces, image_size)[..., None], one_hot(split.labels[chosen])
         step += 1
 

@@ -13,7 +13,7 @@ from .paths import SAVED_MODELS
 DETECTOR_FILE = SAVED_MODELS / "face_detector" / "face_detection_short_range.tflite"
 DETECTOR_SHA256 = "bbff11cebd1eb27a1e004cae0b0e63ec8c551cbf34a4451148b4908b8db3eca8"
 
-_PIP_REMEDY = "pip install 'mediapipe>=0.10.30,<0.10.35'"
+_PIP_REMEDY = "pip install mediapipe==0.10.32"
 _APT_REMEDY = "apt-get install libegl1 libgles2 libgl1 libglib2.0-0"
 
 _open_detectors: weakref.WeakSet[Any] = weakref.WeakSet()

@@ -82,7 +82,7 @@ class RunFolder:
         return pd.DataFrame(np.atleast_1d(table))
 
     def rows_before(self, epoch: int) -> list[dict]:
-        """Return the log of the epochs before `epoch`.
+        """Return the log of the epochs before `epoch`, counted from 1.
 
         A run that was killed between writing the log and writing the state repeats its last
         epoch: that epoch's first row goes.
@@ -136,9 +136,9 @@ class BestWeights(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         # Who moves the file away wants the next one, even if it is not better.
-        rows = self._run.rows_before(epoch) if self._run.best.exists() else []
+        rows = self._run.rows_before(epoch + 1) if self._run.best.exists() else []
         self._highest = max(
-            (row["val_accuracy"] for row in rows if row["epoch"] >= self._first), default=-1
+            (row["val_accuracy"] for row in rows if row["epoch"] > self._first), default=-1
         )
 
     def on_test_end(self, logs: dict | None = None) -> None:
@@ -157,7 +157,7 @@ class KeepState(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         rate = float(self.model.optimizer.learning_rate)
-        row = {"epoch": epoch, "image_size": self._size, "learning_rate": rate, **logs}
+        row = {"epoch": epoch + 1, "image_size": self._size, "learning_rate": rate, **logs}
         self._run.write_epoch(self.model, row)
 
 

@@ -42,6 +42,7 @@ def train(
     learning_rate: float = 0.05,
     weight_decay: float = 5e-3,
     label_smoothing: float = 0.1,
+    augmentation: float = 1.0,
     image_sizes: Mapping[int, int] | None = None,
     seed: int = 42,
     resume: bool = True,
@@ -72,6 +73,9 @@ def train(
         value customary for an L2 penalty with momentum 0.9); biases and batch norm are spared.
     label_smoothing : float
         From 0 to below 1.
+    augmentation : float
+        How strongly the faces are changed, from 0 (only mirrored) to 1; it grows over the first
+        fifth of the epochs. Few epochs learn more with less.
     image_sizes : mapping of int to int, optional
         First epoch to side in px, such as ``{0: 36, 40: 48}``: small pictures train faster.
         Default: the size of `model` throughout. The last size must be that of `model`.
@@ -87,7 +91,7 @@ def train(
     Returns
     -------
     pandas.DataFrame
-        One row an epoch: epoch, image_size, learning_rate, loss, accuracy, val_loss,
+        One row an epoch: epoch (from 1), image_size, learning_rate, loss, accuracy, val_loss,
         val_accuracy (the latter two of the averaged weights).
 
     Raises
@@ -104,6 +108,7 @@ def train(
         "learning_rate": learning_rate,
         "weight_decay": weight_decay,
         "label_smoothing": label_smoothing,
+        "augmentation": augmentation,
         "image_sizes": {str(first): size for first, size in sizes.items()},
         "seed": seed,
         "parameters": model.count_params(),
@@ -138,6 +143,7 @@ def train(
                     epochs=epochs,
                     first_step=done * run.steps,
                     seed=seed,
+                    strength=augmentation,
                 ),
                 shuffle=False,  # the batches come shuffled
                 steps_per_epoch=run.steps,
@@ -198,6 +204,7 @@ def _check_settings(settings: dict) -> None:
         "learning_rate": (lambda value: value > 0, "above 0"),
         "weight_decay": (lambda value: value >= 0, "at least 0"),
         "label_smoothing": (lambda value: 0 <= value < 1, "at least 0 and below 1"),
+        "augmentation": (lambda value: 0 <= value <= 1, "between 0 and 1"),
         "seed": (lambda value: value >= 0, "at least 0"),
     }
     for name, (holds, expected) in limits.items():
@@ -250,6 +257,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--learning-rate", type=float, default=0.05, help="peak of the schedule")
     add("--weight-decay", type=float, default=5e-3)
     add("--label-smoothing", type=float, default=0.1)
+    add("--augmentation", type=float, default=1.0, help="strength, from 0 to 1")
     add("--dropout", type=float, default=0.1)
     add("--image-sizes", type=_image_sizes, default={0: 48}, help="EPOCH:SIZE,... or one size")
     add("--seed", type=int, default=42)
@@ -284,12 +292,13 @@ def main(arguments: list[str] | None = None) -> None:
         learning_rate=args.learning_rate,
         weight_decay=args.weight_decay,
         label_smoothing=args.label_smoothing,
+        augmentation=args.augmentation,
         image_sizes=args.image_sizes,
         seed=args.seed,
     )
     # As `train` chooses: among the epochs at the last picture size.
-    best = history.loc[history["val_accuracy"][history["epoch"] >= max(args.image_sizes)].idxmax()]
-    print(f"Best: {best['val_accuracy']:.2%} on validation in epoch {int(best['epoch']) + 1}.")
+    best = history.loc[history["val_accuracy"][history["epoch"] > max(args.image_sizes)].idxmax()]
+    print(f"Best: {best['val_accuracy']:.2%} on validation in epoch {int(best['epoch'])}.")
     print(f"Weights: {Path(args.run_dir) / BEST_FILE}")
 
 

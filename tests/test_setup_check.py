@@ -56,4 +56,4 @@ def test_packages_missing_or_sending_metrics_are_reported(shipped, monkeypatch):
     with pytest.warns(UserWarning, match="reports its use"):
         found = failed(check_setup())
     assert found["imbalanced-learn"] == "not installed: pip install imbalanced-learn"
-    assert "pip install 'mediapipe>=0.10.30,<0.10.35'" in found["mediapipe"]
+    assert "pip install mediapipe==0.10.32" in found["mediapipe"]

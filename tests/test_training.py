@@ -137,7 +137,7 @@ def test_a_run_killed_between_log_and_state_repeats_the_epoch(copy_of_run, whole
 
 def test_the_log_has_a_row_for_each_epoch(whole_run):
     history = pd.read_csv(whole_run / "history.csv")
-    assert history["epoch"].tolist() == [0, 1, 2, 3]
+    assert history["epoch"].tolist() == [1, 2, 3, 4]
     assert history["image_size"].tolist() == [34, 34, 48, 48]
     assert history["learning_rate"].is_monotonic_decreasing  # the warm-up is over by then
     assert history["learning_rate"].iloc[-1] == pytest.approx(0, abs=1e-6)

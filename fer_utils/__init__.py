@@ -10,6 +10,8 @@ import os
 # TensorFlow reads this once, when it is imported. It leaves its oneDNN kernels off on AMD
 # processors, where they train this network about twice as fast.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+# Its notices on the machine would be the first thing a reader of the notebooks sees.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 __version__ = "0.1.0"
 

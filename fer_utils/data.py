@@ -1,8 +1,10 @@
 """Data sets of labelled faces: reading, splitting, caching, finding copies."""
 
+import hashlib
 import os
 import warnings
 from dataclasses import dataclass
+from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -66,6 +68,16 @@ class Split:
         """Return the images that a NumPy index (positions, mask or slice) chooses, as a Split."""
         return Split(self.images[indices], self.labels[indices])
 
+    def fingerprint(self) -> str:
+        """Return a short text that tells this split's images, labels and their order from others'.
+
+        Such as ``"28709 faces, sha256 0123456789abcdef"``: the first 64 bits of the SHA-256 of the
+        images' bytes followed by the labels'.
+        """
+        digest = hashlib.sha256(self.images.tobytes())
+        digest.update(self.labels.tobytes())
+        return f"{len(self)} faces, sha256 {digest.hexdigest()[:16]}"
+
 
 def _check_array(name: str, array: object, dtype: type, item_shape: tuple[int, ...]) -> None:
     expected = f"{name} must be a {np.dtype(dtype)} array of shape {('n', *item_shape)}"
@@ -116,9 +128,10 @@ def load_dataset(
 
     each also inside a zip archive, which is not unpacked. Images of another size or with colour
     become 48x48 grey. The official parts are kept where Usage or the file names' prefixes tell
-    them: Training is train, PublicTest is validation, PrivateTest is test. Without them a folder
-    called validation (or val) and one called test are taken at their word, and a missing
-    validation part is split off train, stratified, with a warning.
+    them: Training is train, PublicTest is validation, PrivateTest is test. Without them folders
+    called train, validation or test, or by a like word (training, val, dev, testing), are taken
+    at their word. Where no name tells any part, all is train. A missing validation part is split
+    off train, stratified, with a warning.
 
     What was read is kept as an ``.npz`` in the user's cache folder, or in the folder that the
     environment variable ``FER_CACHE_DIR`` names, until the source changes.
@@ -149,11 +162,12 @@ def load_dataset(
     TypeError
         If ``source`` is no path.
     ValueError
-        If an option is out of range, or the source is of no known shape, damaged or without
-        training images. The message names the file, row or entry and the remedy.
+        If an option is out of range, or the source is of no known shape, damaged, without
+        training images, or names the part of some pictures but not of others. The message names
+        the file, row or entry and the remedy.
     """
-    _check_options(source, on_error, validation_fraction)
-    path = Path(source).expanduser()
+    _check_options(source, on_error, validation_fraction, random_state)
+    path = Path(os.path.expanduser(source))
     read = read_cached if cache else read_source
     parts, notes = read(path, on_error == "skip", progress)
     for note in notes:
@@ -165,7 +179,10 @@ def load_dataset(
             "pictures in train/<emotion>/ or <emotion>/, or rows with the Usage Training."
         )
     if "validation" not in splits:
-        splits |= _split_off_validation(splits["train"], validation_fraction, random_state)
+        try:
+            splits |= _split_off_validation(splits["train"], validation_fraction, random_state)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
         warnings.warn(
             f"{path}: No validation part found, so {len(splits['validation'])} images, stratified "
             f"by emotion, were split off the training part (validation_fraction="
@@ -176,14 +193,25 @@ def load_dataset(
     return FerDataset(**splits)
 
 
-def _check_options(source: object, on_error: str, validation_fraction: float) -> None:
+def _check_options(
+    source: object, on_error: str, validation_fraction: float, random_state: int
+) -> None:
     if not isinstance(source, str | os.PathLike):
         raise TypeError(f"source must be the path of a data set, got {type(source).__name__}.")
+    if not os.fspath(source):
+        raise ValueError(
+            'source must be the path of a data set, got an empty text. Pass "." for the current '
+            "folder."
+        )
     if on_error not in ("raise", "skip"):
         raise ValueError(f'on_error must be "raise" or "skip", got {on_error!r}.')
-    if not 0 < validation_fraction < 1:
+    if not (isinstance(validation_fraction, Real) and 0 < validation_fraction < 1):
         raise ValueError(
-            f"validation_fraction must lie between 0 and 1, got {validation_fraction}."
+            f"validation_fraction must lie between 0 and 1, got {validation_fraction!r}."
+        )
+    if not (isinstance(random_state, Integral) and random_state >= 0):
+        raise ValueError(
+            f"random_state must be a whole number of at least 0, got {random_state!r}."
         )
 
 

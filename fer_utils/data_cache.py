@@ -13,13 +13,13 @@ from .readers import Parts, read_source
 from .sources import fingerprint
 
 # To be raised whenever readers.py makes other arrays of the same source.
-_FORMAT = 1
+_FORMAT = 2
 
 
 def cache_dir() -> Path:
     """Return the folder of the cache: ``$FER_CACHE_DIR``, else the user's cache folder."""
     folder = os.environ.get("FER_CACHE_DIR")
-    return Path(folder) if folder else platformdirs.user_cache_path("fer_utils")
+    return Path(os.path.expanduser(folder)) if folder else platformdirs.user_cache_path("fer_utils")
 
 
 def read_cached(path: Path, skip_bad: bool, progress: bool) -> tuple[Parts, list[str]]:

@@ -120,7 +120,7 @@ def plot_samples(
 
 
 def _counts_by_name(splits: Any) -> dict[str, Counts]:
-    if isinstance(splits, Mapping) and not set(splits) <= set(EMOTIONS):
+    if isinstance(splits, Mapping) and not _is_counts(splits):
         return {str(name): _counts(split, f"splits[{name!r}]") for name, split in splits.items()}
     counts = _counts(splits, "splits")
     if not counts:
@@ -128,11 +128,22 @@ def _counts_by_name(splits: Any) -> dict[str, Counts]:
     return {"": counts}
 
 
+def _is_counts(mapping: Mapping[Any, Any]) -> bool:
+    """Tell counts from named splits, whose names may be emotions too."""
+    holds_splits = any(isinstance(v, Mapping) or hasattr(v, "counts") for v in mapping.values())
+    return set(mapping) <= set(EMOTIONS) and not holds_splits
+
+
 def _counts(split: Any, argument: str) -> Counts:
     counts = split.counts() if callable(getattr(split, "counts", None)) else split
     if not isinstance(counts, Mapping) or not set(counts) <= set(EMOTIONS):
         what = repr(counts) if isinstance(counts, Mapping) else type(split).__name__
         raise TypeError(f"{argument} must be a Split or counts {{emotion: n}}, got {what}")
+    for name, n in counts.items():
+        if not isinstance(n, int | np.integer) or n < 0:
+            raise ValueError(
+                f"{argument}: the count of {name!r} must be a whole number of at least 0, got {n!r}"
+            )
     return counts
 
 

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import minimize_scalar
 from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
-from sklearn.model_selection import StratifiedKFold
+from sklearn.model_selection import KFold
 
+from .commands import mistakes_as_lines
 from .data import FerDataset, Split, find_duplicates, load_dataset
 from .emotions import EMOTIONS
 from .vote import SHIPPED_VOTE, SoftVote, apply_temperature, write_vote
@@ -29,8 +30,8 @@ class Report:
     accuracy : float
         Share of the faces whose most probable emotion is the true one, 0 to 1.
     per_emotion : pandas.DataFrame
-        Rows are the emotions; columns precision, recall, f1 (0 to 1; NaN where the emotion does
-        not occur) and n.
+        Rows are the emotions; columns precision (NaN where the emotion is never predicted),
+        recall (NaN where it does not occur) and f1 (NaN where neither is), 0 to 1, and n.
     confusion : ndarray of int64, shape (7, 7)
         Number of faces by true (rows) and predicted emotion (columns).
     ece : float
@@ -92,6 +93,8 @@ def evaluate(model: keras.Model | SoftVote, split: Split, *, flip: bool = False)
         model = SoftVote([model])
     if not isinstance(model, SoftVote):
         raise TypeError(f"model must be a keras.Model or a SoftVote, got {type(model).__name__}.")
+    if not isinstance(split, Split):
+        raise TypeError(f"split must be a Split, such as data.test, got {type(split).__name__}.")
     if len(split) == 0:
         raise ValueError("split must hold at least one face, got none.")
     return report_on(model.predict_proba(split.images, flip=flip), split.labels, flip=flip)
@@ -163,51 +166,78 @@ def cross_fitted_ece(
     all faces together.
     """
     tempered = np.empty_like(probabilities)
-    folding = StratifiedKFold(folds, shuffle=True, random_state=seed)
-    for fitted, held_out in folding.split(probabilities, labels):
+    if len(labels) < folds:
+        raise ValueError(f"labels must hold at least {folds} faces, one a fold, got {len(labels)}.")
+    folding = KFold(folds, shuffle=True, random_state=seed)
+    for fitted, held_out in folding.split(probabilities):
         temperature = fit_temperature(probabilities[fitted], labels[fitted])
         tempered[held_out] = apply_temperature(probabilities[held_out], temperature)
     return expected_calibration_error(tempered, labels)
 
 
-def without_training_copies(data: FerDataset) -> Split:
-    """Return the validation part without the pictures that also stand in the training part."""
-    copied = {
+def stands_in_training(data: FerDataset) -> np.ndarray:
+    """Return, as bool (n,), which validation pictures also stand in the training part."""
+    copied = [
         index
         for group in find_duplicates(data)
         if any(name == "train" for name, _ in group)
         for name, index in group
         if name == "validation"
-    }
-    return data.validation.take(~np.isin(np.arange(len(data.validation)), list(copied)))
+    ]
+    return np.isin(np.arange(len(data.validation)), copied)
 
 
-def comparison_table(votes: dict[str, SoftVote], splits: dict[str, Split]) -> pd.DataFrame:
-    """Return one row for each split, vote and way of looking (without and with flip averaging).
+def comparison_table(vote: SoftVote, split: Split, parts: dict[str, np.ndarray]) -> pd.DataFrame:
+    """Measure a vote and each of its networks, without and with flip averaging.
 
-    Columns: pictures, n, network, flip averaging, accuracy, balanced accuracy, the recall of
-    each emotion, ECE and cross-fitted ECE, all from 0 to 1.
+    Parameters
+    ----------
+    vote : SoftVote
+    split : Split
+        n faces.
+    parts : dict of str to ndarray of bool, shape (n,)
+        Which faces to measure on, by a name for them.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns: pictures (the name of the part), n, network, flip averaging, accuracy, balanced
+        accuracy, the recall of each emotion, ECE and cross-fitted ECE, all from 0 to 1.
     """
     rows = []
-    for part, split in splits.items():
-        for name, vote in votes.items():
-            for flip in (False, True):
-                probabilities = vote.predict_proba(split.images, flip=flip)
-                report = report_on(probabilities, split.labels, flip=flip)
-                rows.append(
-                    {
-                        "pictures": part,
-                        "n": report.n,
-                        "network": name,
-                        "flip averaging": "yes" if flip else "no",
-                        "accuracy": report.accuracy,
-                        "balanced accuracy": report.balanced_accuracy,
-                        **report.recall,
-                        "ECE": report.ece,
-                        "cross-fitted ECE": cross_fitted_ece(probabilities, split.labels),
-                    }
-                )
-    return pd.DataFrame(rows)
+    for flip in (False, True):
+        probabilities = _probabilities_by_name(vote, split.images, flip)
+        rows += [
+            _comparison_row(part, name, flip, each[chosen], split.labels[chosen])
+            for part, chosen in parts.items()
+            for name, each in probabilities.items()
+        ]
+    return pd.DataFrame(rows).sort_values("pictures", kind="stable", ignore_index=True)
+
+
+def _probabilities_by_name(vote: SoftVote, images: np.ndarray, flip: bool) -> dict[str, np.ndarray]:
+    """Return what each network and what the vote says, having asked each network only once."""
+    each = [SoftVote([model]).predict_proba(images, flip=flip) for model in vote.models]
+    names = [f"{number}: {model.name}" for number, model in enumerate(vote.models, start=1)]
+    mean = np.mean(each, axis=0)
+    return dict(zip(names, each, strict=True)) | {"vote": apply_temperature(mean, vote.temperature)}
+
+
+def _comparison_row(
+    part: str, name: str, flip: bool, probabilities: np.ndarray, labels: np.ndarray
+) -> dict[str, object]:
+    report = report_on(probabilities, labels, flip=flip)
+    return {
+        "pictures": part,
+        "n": report.n,
+        "network": name,
+        "flip averaging": "yes" if flip else "no",
+        "accuracy": report.accuracy,
+        "balanced accuracy": report.balanced_accuracy,
+        **report.recall,
+        "ECE": report.ece,
+        "cross-fitted ECE": cross_fitted_ece(probabilities, labels),
+    }
 
 
 def to_markdown(table: pd.DataFrame) -> str:
@@ -238,22 +268,30 @@ def _parser() -> argparse.ArgumentParser:
         "--networks",
         nargs="+",
         metavar="FILE",
-        help="first write the vote file anew: these weights files, which stand beside it, their "
-        "checksums, and the temperature that fits the validation part best",
+        help="first write the vote file anew: these weights files in its folder, their checksums, "
+        "and the temperature that fits the validation part best",
     )
     return parser
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Measure as the command line says; see ``--help``."""
-    args = _parser().parse_args(arguments)
+    parser = _parser()
+    args = parser.parse_args(arguments)
+    with mistakes_as_lines(parser):
+        _measure_as_told(args)
+
+
+def _measure_as_told(args: argparse.Namespace) -> None:
     data = load_dataset(args.data)
     if args.networks:
         _write_fitted_vote(args.vote, args.networks, data.validation)
     vote = SoftVote.load(args.vote)
-    votes = {model.name: SoftVote([model]) for model in vote.models} | {"vote": vote}
-    splits = {"all": data.validation, "no copies": without_training_copies(data)}
-    print(to_markdown(comparison_table(votes, splits)))
+    parts = {
+        "all": np.ones(len(data.validation), dtype=bool),
+        "no copies": ~stands_in_training(data),
+    }
+    print(to_markdown(comparison_table(vote, data.validation, parts)))
     print(f"\nTemperature of the vote: {vote.temperature:.4f}")
 
 

@@ -1,5 +1,7 @@
 """Pictures in: a path, a PIL image or an array becomes RGB uint8; every odd format ends here."""
 
+import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +27,7 @@ def load_image(source: ImageSource) -> np.ndarray:
         A file that Pillow can read, a PIL image, or an array of shape (h, w), (h, w, 1),
         (h, w, 3) or (h, w, 4): grey, RGB or RGBA. The array's dtype says its range: bool;
         uint8, or another integer type with values 0-255; uint16 with 0-65535; float with 0-1.
+        A uint16 array without a value above 255 comes out nearly black, with a UserWarning.
 
     Returns
     -------
@@ -42,11 +45,12 @@ def load_image(source: ImageSource) -> np.ndarray:
         `source` is none of the above.
     """
     if isinstance(source, str | Path):
-        return _load_file(Path(source))
+        return _load_file(Path(os.path.expanduser(source)))
     if isinstance(source, Image.Image):
         with _naming_the_source("the PIL image"):
             return _pil_to_rgb(ImageOps.exif_transpose(source))
     if isinstance(source, np.ndarray):
+        _warn_of_8_bits_in_16(source)
         return _array_to_rgb(source)
     raise TypeError(
         "source must be a path, a PIL image or a numpy array, "
@@ -78,6 +82,16 @@ def to_gray(image: np.ndarray) -> np.ndarray:
             "pass it through load_image first"
         )
     return np.array(Image.fromarray(image).convert("L"))
+
+
+def _warn_of_8_bits_in_16(pixels: np.ndarray) -> None:
+    if pixels.dtype.kind == "u" and pixels.dtype.itemsize == 2 and 0 < pixels.max(initial=0) < 256:
+        warnings.warn(
+            "source: a uint16 array is read as 0 to 65535, but its largest value is "
+            f"{pixels.max()}: the picture comes out nearly black. If its values are 0 to 255, "
+            "pass source.astype(np.uint8)",
+            stacklevel=3,
+        )
 
 
 def _load_file(path: Path) -> np.ndarray:

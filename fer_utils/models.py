@@ -1,5 +1,6 @@
 """The VGG-style network and its weights files."""
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -95,7 +96,8 @@ def _norm_relu(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
 
 
 def _check_plan(input_shape: Sequence[int], num_classes: int, dropout: float) -> None:
-    if len(input_shape) != 3 or not all(isinstance(n, int) and n > 0 for n in input_shape):
+    whole = isinstance(input_shape, Sequence) and all(isinstance(n, int) for n in input_shape)
+    if not whole or len(input_shape) != 3 or min(input_shape) < 1:
         raise ValueError(
             "input_shape must be (height, width, channels) in whole numbers, such as (48, 48, 1), "
             f"got {input_shape!r}."
@@ -105,10 +107,10 @@ def _check_plan(input_shape: Sequence[int], num_classes: int, dropout: float) ->
             f"input_shape must have sides of {SMALLEST_SIZE} to {LARGEST_SIZE} px, got "
             f"{input_shape!r}: resize the pictures, or change the number of blocks in build_vgg."
         )
-    if num_classes < 2:
-        raise ValueError(f"num_classes must be at least 2, got {num_classes!r}.")
-    if not 0 <= dropout < 1:
-        raise ValueError(f"dropout must be at least 0 and below 1, got {dropout!r}.")
+    if not isinstance(num_classes, int) or num_classes < 2:
+        raise ValueError(f"num_classes must be a whole number of at least 2, got {num_classes!r}.")
+    if not isinstance(dropout, int | float) or not 0 <= dropout < 1:
+        raise ValueError(f"dropout must be a number of at least 0 and below 1, got {dropout!r}.")
 
 
 def at_size(model: keras.Model, size: int) -> keras.Model:
@@ -144,7 +146,7 @@ def load_weights(path: str | Path) -> keras.Model:
     ValueError
         If the file is damaged or holds the weights of another network.
     """
-    path = Path(path)
+    path = Path(os.path.expanduser(path))
     if not path.is_file():
         raise FileNotFoundError(
             f"There is no weights file {str(path)!r}. Train one with "

@@ -11,4 +11,6 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     """Write a file under a temporary name, then give it its own: it is never half there."""
     temporary = path.with_name(f"tmp.{path.name}")
     write(temporary)
+    with temporary.open("rb+") as file:
+        os.fsync(file.fileno())  # else a power failure could leave an empty file of that name
     os.replace(temporary, path)

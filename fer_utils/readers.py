@@ -3,6 +3,7 @@
 Each reader yields one :class:`~fer_utils.records.Record` per picture.
 """
 
+import csv as csv_format
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
@@ -15,8 +16,10 @@ from .records import (
     LABEL_HELP,
     ReadingLog,
     Record,
+    check_parts,
     decode_picture,
     first_few,
+    is_emotion,
     parse_label,
     parse_pixels,
     parse_usage,
@@ -28,10 +31,19 @@ from .sources import READ_ERRORS, Source
 if TYPE_CHECKING:
     import pandas as pd
 
+_LONGEST_HEADER = 10_000
+_PIXEL_COLUMNS = ("emotion", "pixels")
+_LIST_COLUMNS = ("image_id", "emotion")
+
 Parts = dict[str, tuple[np.ndarray, np.ndarray]]
 Reader = Callable[[Source, ReadingLog, bool], Iterator[Record]]
 
-_PICTURE_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".tif", ".tiff", ".webp"}
+_PICTURE_SUFFIXES = set(
+    ".bmp .gif .jfif .jpe .jpeg .jpg .pgm .png .pnm .ppm .tif .tiff .webp".split()
+)
+# What may lie among pictures without being missed.
+_SIDE_SUFFIXES = {".csv", ".md", ".txt"}
+_SIDE_FILES = {"desktop.ini", "thumbs.db"}
 
 
 def read_source(path: Path, skip_bad: bool, progress: bool) -> tuple[Parts, list[str]]:
@@ -76,19 +88,22 @@ def _collect(records: Iterator[Record]) -> Parts:
 
 
 def _choose_reader(source: Source) -> Reader:
-    """Tell the shape by the columns of the CSV files, or by the lack of such files."""
-    if _tables(source, "pixels"):
+    """Tell the shape by the names of the pictures' folders and the columns of the CSV files."""
+    emotions = {f.name for f in _folders(_pictures(source)) if is_emotion(f.name)}
+    # Numbers may just as well count off the pictures that a CSV lists.
+    if any(not name.isdecimal() for name in emotions):
+        return _read_emotion_folders
+    if _tables(source, *_PIXEL_COLUMNS):
         return _read_pixel_csv
-    if _tables(source, "image_id", "emotion"):
+    if _tables(source, *_LIST_COLUMNS):
         return _read_listed_pictures
-    folders = {PurePosixPath(name).parent for name in _pictures(source)}
-    if any(_is_emotion(folder.name) for folder in folders):
+    if emotions:
         return _read_emotion_folders
     raise ValueError(_unknown_shape(source))
 
 
 def _unknown_shape(source: Source) -> str:
-    columns = [f"{csv} ({', '.join(_columns(source, csv))})" for csv in _csvs(source)]
+    columns = [f"{csv} ({', '.join(_columns(source, csv)) or 'none'})" for csv in _csvs(source)]
     seen = f"the columns of {first_few(columns)}" if columns else first_few(source.names)
     return (
         f"{source.path} holds no data set of a known shape, but {seen or 'nothing'}. Expected a "
@@ -98,21 +113,46 @@ def _unknown_shape(source: Source) -> str:
 
 
 def _read_emotion_folders(source: Source, log: ReadingLog, progress: bool) -> Iterator[Record]:
-    pictures = _pictures(source)
-    folders = sorted({PurePosixPath(name).parent for name in pictures})
-    unknown = [str(folder) for folder in folders if not _is_emotion(folder.name)]
-    if unknown:
-        raise ValueError(
-            f"{source.path}: the folder {unknown[0]!r} holds pictures but names no emotion, "
-            f"{LABEL_HELP} Rename the folder or take it out."
-        )
+    pictures = _pictures_by_emotion(source, log)
+    parts = _parts_by_folder(source, pictures, log)
     for name in tqdm(pictures, desc="Reading pictures", disable=not progress):
         try:
             image = decode_picture(source.read(name))
         except ValueError as error:
             log.report_bad(f"{source.path}, {name}", error)
             continue
-        yield Record(part_of(name) or "train", parse_label(PurePosixPath(name).parent.name), image)
+        yield Record(parts[name] or "train", parse_label(PurePosixPath(name).parent.name), image)
+
+
+def _parts_by_folder(source: Source, pictures: list[str], log: ReadingLog) -> dict[str, str | None]:
+    parts = {name: part_of(name) for name in pictures}
+    check_parts(source.path, parts)
+    above = sorted({str(folder.parent) for folder in _folders(pictures)})
+    if not any(parts.values()) and len(above) > 1:
+        log.notes.append(
+            f"No folder names a part, so the pictures of all are training: {first_few(above)}."
+        )
+    return parts
+
+
+def _pictures_by_emotion(source: Source, log: ReadingLog) -> list[str]:
+    """Name the pictures in folders of emotions, and note what is left out."""
+    pictures = _pictures(source)
+    emotions = {folder for folder in _folders(source.names) if is_emotion(folder.name)}
+    around = {parent for folder in emotions for parent in folder.parents}
+    unknown = sorted(_folders(pictures) - emotions - around)
+    if unknown:
+        raise ValueError(
+            f"{source.path}: the folder {str(unknown[0])!r} holds pictures but names no emotion, "
+            f"{LABEL_HELP} Rename the folder or take it out."
+        )
+    loose = [name for name in pictures if PurePosixPath(name).parent not in emotions]
+    others = [n for n in source.names if PurePosixPath(n).parent in emotions and _is_other(n)]
+    tables = _tables(source, *_PIXEL_COLUMNS) + _tables(source, *_LIST_COLUMNS)
+    log.note_left_out("Pictures outside the folders of emotions", loose)
+    log.note_left_out("Files of no known picture type", others)
+    log.note_left_out("CSV files beside folders of emotions", tables)
+    return [name for name in pictures if PurePosixPath(name).parent in emotions]
 
 
 def _read_pixel_csv(source: Source, log: ReadingLog, progress: bool) -> Iterator[Record]:
@@ -132,7 +172,7 @@ def _read_pixel_csv(source: Source, log: ReadingLog, progress: bool) -> Iterator
 
 def _only_pixel_csv(source: Source) -> str:
     """Choose the CSV with Usage over its excerpts; of equals none can be preferred."""
-    tables = _tables(source, "pixels", "emotion", "usage") or _tables(source, "pixels")
+    tables = _tables(source, *_PIXEL_COLUMNS, "usage") or _tables(source, *_PIXEL_COLUMNS)
     if len(tables) > 1:
         raise ValueError(
             f"{source.path} holds several CSV files with pixels: {first_few(tables)}. Give the "
@@ -158,7 +198,8 @@ def _read_listed_pictures(source: Source, log: ReadingLog, progress: bool) -> It
         )
     by_id = _pictures_by_id(pictures)
     unlisted = set(pictures)
-    for csv in _tables(source, "image_id", "emotion"):
+    parts: dict[str, str | None] = {}
+    for csv in _tables(source, *_LIST_COLUMNS):
         for image_id, emotion in _rows(source, csv, progress):
             try:
                 picture = _find_picture(by_id, image_id, part_of_csv(csv))
@@ -167,12 +208,10 @@ def _read_listed_pictures(source: Source, log: ReadingLog, progress: bool) -> It
             except ValueError as error:
                 log.report_bad(f"{source.path}, {csv}, image_id {image_id!r}", error)
                 continue
-            yield Record(part_of_csv(csv) or part_of(picture) or "train", label, image)
-    if unlisted:
-        log.notes.append(
-            f"Pictures without a label left out ({len(unlisted)}): {first_few(sorted(unlisted))}. "
-            "They stand in no CSV with the columns image_id and emotion."
-        )
+            parts[picture] = part_of_csv(csv) or part_of(picture)
+            yield Record(parts[picture] or "train", label, image)
+    check_parts(source.path, parts)
+    log.note_left_out("Pictures that no CSV of image_id and emotion lists", sorted(unlisted))
 
 
 def _rows(source: Source, csv: str, progress: bool) -> Iterator[tuple[str, str]]:
@@ -205,12 +244,14 @@ def _find_picture(by_id: dict[str, list[str]], image_id: str, part: str | None) 
     return found[0]
 
 
-def _is_emotion(folder: str) -> bool:
-    try:
-        parse_label(folder)
-    except ValueError:
-        return False
-    return True
+def _folders(names: list[str]) -> set[PurePosixPath]:
+    return {PurePosixPath(name).parent for name in names}
+
+
+def _is_other(name: str) -> bool:
+    path = PurePosixPath(name.lower())
+    known = path.suffix in _PICTURE_SUFFIXES | _SIDE_SUFFIXES
+    return not known and path.name not in _SIDE_FILES
 
 
 def _pictures(source: Source) -> list[str]:
@@ -231,20 +272,29 @@ def _tables(source: Source, *columns: str) -> list[str]:
 
 
 def _columns(source: Source, csv: str) -> list[str]:
-    return list(next(_chunks(source, csv, progress=False, size=1)).columns)
+    """Read the first line only: an unrelated CSV may be empty or of any encoding."""
+    try:
+        with source.open(csv) as file:
+            head = file.read(_LONGEST_HEADER).decode("utf-8-sig", errors="replace")
+    except READ_ERRORS as error:
+        raise _unreadable(source, csv, error) from error
+    lines = csv_format.reader(head.lstrip().splitlines()[:1])
+    return [name.strip().lower() for name in next(lines, [])]
 
 
-def _chunks(source: Source, csv: str, progress: bool, size: int = 1000) -> Iterator["pd.DataFrame"]:
-    """Read a CSV as text, ``size`` rows at a time, with stripped lower-case column names."""
+def _chunks(source: Source, csv: str, progress: bool) -> Iterator["pd.DataFrame"]:
+    """Read a CSV as text, 1000 rows at a time, with stripped lower-case column names."""
     import pandas as pd
 
     bar = {"total": source.size(csv), "desc": f"Reading {csv}", "disable": not progress}
     try:
         with source.open(csv) as file, tqdm.wrapattr(file, "read", **bar) as stream:
-            for chunk in pd.read_csv(stream, dtype=str, na_filter=False, chunksize=size):
+            for chunk in pd.read_csv(stream, dtype=str, na_filter=False, chunksize=1000):
                 yield chunk.rename(columns=lambda name: name.strip().lower())
     # pandas' own errors about a file's contents are kinds of ValueError.
     except (ValueError, *READ_ERRORS) as error:
-        raise ValueError(
-            f"{source.path}: {csv} is not a readable CSV ({error}). Get the file again."
-        ) from error
+        raise _unreadable(source, csv, error) from error
+
+
+def _unreadable(source: Source, csv: str, error: Exception) -> ValueError:
+    return ValueError(f"{source.path}: {csv} is not a readable CSV ({error}). Get the file again.")

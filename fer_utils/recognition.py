@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,9 @@ from .emotions import EMOTIONS
 from .faces import MIN_CONFIDENCE, FaceBox, FaceDetector, crop_face
 from .images import ImageSource, load_image
 from .vote import SoftVote
+
+if TYPE_CHECKING:
+    from .video_reader import VideoFrame  # It brings FFmpeg along.
 
 _COLUMN_TYPES = {
     "source": "str",
@@ -177,39 +180,47 @@ class EmotionRecognizer:
 
 
 def to_frame(
-    faces: Sequence[FaceEmotion] | Sequence[Sequence[FaceEmotion]],
-    source: str | Path | Sequence[str | Path] | None = None,
+    faces: Iterable[FaceEmotion] | Iterable[Iterable[FaceEmotion]],
+    source: str | Path | Iterable[str | Path] | None = None,
+    *,
+    frames: "Iterable[VideoFrame] | None" = None,
 ) -> pd.DataFrame:
     """Put recognised faces into a tidy table, one row a face.
 
     Parameters
     ----------
-    faces : sequence of FaceEmotion, or sequence of such sequences
+    faces : iterable of FaceEmotion, or iterable of such iterables
         What `recognize` returns for one picture, or `recognize_batch` for several.
-    source : str or Path, or a sequence of them, optional
+    source : str or Path, or an iterable of them, optional
         The picture's name, or the pictures' names in the same order. Without it, their numbers
-        from 0.
+        from 0. With `frames`, the one name of the video, by default "video".
+    frames : iterable of VideoFrame, optional
+        The frames of the video that the pictures are, in the same order.
 
     Returns
     -------
     pandas.DataFrame
-        Columns source; frame and time_s (0 for a still picture); face_id, from 0 in each
-        picture; x, y, w, h in px; p_angry to p_neutral, 0-1; top. The columns and their types
-        are the same without any face.
+        Columns source; frame and time_s, in seconds (0 for a still picture); face_id, from 0 in
+        each picture; x, y, w, h in px; p_angry to p_neutral, 0-1; top. The columns and their
+        types are the same without any face.
 
     Raises
     ------
     ValueError
-        There are more or fewer sources than pictures.
+        There are more or fewer sources or frames than pictures.
     TypeError
-        `faces` holds something other than faces.
+        `faces` is or holds something other than faces, `frames` something other than frames,
+        or `source` is not one name although there are `frames`.
     """
-    one_picture = any(isinstance(face, FaceEmotion) for face in faces)
-    pictures = [faces] if one_picture else faces
-    names = _names_of(source, len(pictures)) if pictures else []
+    pictures = _pictures_of(faces)
+    if frames is not None:
+        origins = _origins_in_video(source, frames, len(pictures))
+    else:
+        names = _names_of(source, len(pictures)) if pictures else []
+        origins = [(name, 0, 0.0) for name in names]
     rows = [
-        _to_row(face, name, face_id)
-        for picture, name in zip(pictures, names, strict=True)
+        _to_row(face, origin, face_id)
+        for picture, origin in zip(pictures, origins, strict=True)
         for face_id, face in enumerate(picture)
     ]
     return pd.DataFrame(rows, columns=list(_COLUMN_TYPES)).astype(_COLUMN_TYPES)
@@ -229,6 +240,40 @@ def _to_emotion(face: FaceBox, probabilities: np.ndarray) -> FaceEmotion:
     return FaceEmotion(box=face.box, detection_score=face.score, emotions=emotions)
 
 
+def _pictures_of(faces: object) -> list[list[FaceEmotion]]:
+    items = _listed(faces)
+    one_picture = any(isinstance(item, FaceEmotion) for item in items)
+    return [items] if one_picture else [_listed(item) for item in items]
+
+
+def _listed(faces: object) -> list:
+    if not isinstance(faces, Iterable) or isinstance(faces, str | Mapping):
+        raise TypeError(
+            f"faces must be a list of FaceEmotion, or a list of such lists, got "
+            f"{type(faces).__name__}; pass what recognize or recognize_batch returned"
+        )
+    return list(faces)
+
+
+def _origins_in_video(
+    source: object, frames: "Iterable[VideoFrame]", pictures: int
+) -> list[tuple[str, int, float]]:
+    name = "video" if source is None else source
+    if not isinstance(name, str | Path):
+        raise TypeError(f"with frames, source must be one name, got {type(name).__name__}")
+    frames = list(frames) if isinstance(frames, Iterable) else [frames]
+    for frame in frames:
+        if not (hasattr(frame, "index") and hasattr(frame, "time_s")):
+            raise TypeError(
+                f"frames must hold frames as read_video gives them, got {type(frame).__name__}"
+            )
+    if len(frames) != pictures:
+        raise ValueError(
+            f"frames must hold each picture's frame: got {len(frames)} for {pictures} pictures"
+        )
+    return [(str(name), frame.index, frame.time_s) for frame in frames]
+
+
 def _names_of(source: object, pictures: int) -> list[str]:
     if source is None:
         return [str(number) for number in range(pictures)]
@@ -240,10 +285,10 @@ def _names_of(source: object, pictures: int) -> list[str]:
     return [str(name) for name in names]
 
 
-def _to_row(face: FaceEmotion, source: str, face_id: int) -> tuple:
+def _to_row(face: FaceEmotion, origin: tuple[str, int, float], face_id: int) -> tuple:
     if not isinstance(face, FaceEmotion):
         raise TypeError(
             f"faces must hold FaceEmotion records, got {type(face).__name__}; pass what "
             "recognize or recognize_batch returned"
         )
-    return (source, 0, 0.0, face_id, *face.box, *face.emotions.values(), face.top)
+    return (*origin, face_id, *face.box, *face.emotions.values(), face.top)

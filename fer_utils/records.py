@@ -1,12 +1,14 @@
 """One picture of a data set: its label, its part, its pixels, and what is wrong with it."""
 
 import io
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from .emotions import EMOTIONS
 from .images import load_image, to_gray
@@ -32,13 +34,12 @@ LABEL_HELP = f"expected one of {', '.join(EMOTIONS)}, or 0 to {len(EMOTIONS) - 1
 
 # FER2013's own words for its parts: in the CSV's column Usage, and before a picture's number.
 _PART_OF_USAGE = {"training": "train", "publictest": "validation", "privatetest": "test"}
-_PART_OF_FOLDER = _PART_OF_USAGE | {
-    "train": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "test": "test",
+_PART_WORDS = {
+    "train": "train training trainset",
+    "validation": "validation validate valid val validset valset dev devset eval publictest",
+    "test": "test testing tests testset privatetest holdout heldout",
 }
+_PART_OF_WORD = {word: part for part, words in _PART_WORDS.items() for word in words.split()}
 
 
 class Record(NamedTuple):
@@ -66,6 +67,11 @@ class ReadingLog:
             ) from reason
         self.bad.append(f"{entry}: {reason}")
 
+    def note_left_out(self, what: str, names: list[str]) -> None:
+        """Note which entries are not part of the data, if there are any."""
+        if names:
+            self.notes.append(f"{what} left out ({len(names)}): {first_few(names)}.")
+
     def messages(self) -> list[str]:
         """Return the sentences that the user should see."""
         skipped = [f"Bad entries skipped ({len(self.bad)}): {first_few(self.bad)}"]
@@ -90,6 +96,11 @@ def parse_label(text: str) -> int:
     if label is None:
         raise ValueError(f"unknown emotion {text!r}, {LABEL_HELP}")
     return label
+
+
+def is_emotion(text: str) -> bool:
+    """Tell whether `parse_label` knows the text."""
+    return text.strip().lower() in _LABELS
 
 
 def parse_usage(text: str) -> str:
@@ -136,15 +147,44 @@ def part_of(entry: str) -> str | None:
     prefix = path.name.split("_")[0].lower()
     if prefix in _PART_OF_USAGE:
         return _PART_OF_USAGE[prefix]
-    parts = (_PART_OF_FOLDER.get(folder.name.lower()) for folder in path.parents)
+    parts = (_part_in_words(folder.name) for folder in path.parents)
     return next((part for part in parts if part), None)
 
 
 def part_of_csv(entry: str) -> str | None:
     """Return the part that a CSV's file name, such as ``train_labels.csv``, tells."""
-    words = PurePosixPath(entry).stem.lower().replace("-", "_").split("_")
-    parts = {_PART_OF_FOLDER[word] for word in words if word in _PART_OF_FOLDER}
+    return _part_in_words(PurePosixPath(entry).stem)
+
+
+def _part_in_words(name: str) -> str | None:
+    """Return the part that a name such as ``Test-Set 2`` speaks of, if it is one alone."""
+    words = re.split(r"[^a-z]+", name.lower())
+    parts = {_PART_OF_WORD[word] for word in words if word in _PART_OF_WORD}
     return parts.pop() if len(parts) == 1 else None
+
+
+def check_parts(source: Path, parts: Mapping[str, str | None]) -> None:
+    """Refuse to guess: beside named parts, pictures of none may well be a test part.
+
+    Parameters
+    ----------
+    source : Path
+        The data set, for the message.
+    parts : mapping of str to str or None
+        The part of each picture, by its path; None where its name and folders tell none.
+
+    Raises
+    ------
+    ValueError
+        If some pictures have a part and others none.
+    """
+    lost = [picture for picture, part in parts.items() if part is None]
+    if lost and len(lost) < len(parts):
+        raise ValueError(
+            f"{source}: the folder {str(PurePosixPath(lost[0]).parent)!r} names no part of the "
+            f"data set ({first_few(lost)}), while others are named train, validation or test. "
+            "Rename or move it so that its path holds one of these words, or take it out."
+        )
 
 
 def decode_picture(data: bytes) -> np.ndarray:
@@ -167,6 +207,9 @@ def decode_picture(data: bytes) -> np.ndarray:
             return np.array(ImageOps.fit(gray, IMAGE_SHAPE, Image.Resampling.LANCZOS))
     except MemoryError:
         raise
+    except UnidentifiedImageError as error:
+        # Pillow's own message would show the address of a buffer.
+        raise ValueError("not a readable picture (its bytes are of no known format).") from error
     # On damaged bytes Pillow's decoders raise nearly anything.
     except Exception as error:
         raise ValueError(f"not a readable picture ({error}).") from error

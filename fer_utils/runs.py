@@ -34,13 +34,19 @@ class RunFolder:
         if not path.exists():
             self._start(path, settings)
             return
+        found = _read_settings(path)
+        differing = [key for key in settings if found.get(key) != settings[key]]
+        if not self._history.exists():
+            # Not one epoch is done: nothing would be lost by starting anew.
+            if differing or not resume:
+                self.state.unlink(missing_ok=True)
+                self._write_settings(path, settings)
+            return
         if not resume:
             raise ValueError(
                 f"run_dir {str(self.folder)!r} already holds a run. Choose another folder, or "
                 "pass resume=True to go on with it."
             )
-        found = _read_settings(path)
-        differing = [key for key in settings if found.get(key) != settings[key]]
         if differing:
             key = differing[0]
             raise ValueError(
@@ -57,17 +63,25 @@ class RunFolder:
                 "tells whether it is the same run. Restore that file, or choose another folder."
             )
         self.folder.mkdir(parents=True, exist_ok=True)
-        write_whole(path, lambda p: p.write_text(json.dumps(settings, indent=1) + "\n"))
+        self._write_settings(path, settings)
+
+    def _write_settings(self, path: Path, settings: dict) -> None:
+        write_whole(path, lambda part: part.write_text(json.dumps(settings, indent=1) + "\n"))
 
     def restore(self, trainee: keras.Model) -> int:
-        """Load the state on disk into a compiled network; return the number of epochs done."""
-        if self.state.exists():
-            _load(
-                trainee,
-                self.state,
-                f"Delete it to start over, or set the precision the run was started with "
-                f"({keras.config.dtype_policy().name} is set now).",
-            )
+        """Load the state on disk into a compiled network; return the number of epochs done.
+
+        A run that begins writes its start weights first: when it is cut off within its first
+        epoch, it begins again from those and not from half-trained ones.
+        """
+        if not self.state.exists():
+            write_whole(self.state, trainee.save_weights)
+        _load(
+            trainee,
+            self.state,
+            f"Delete it to start over, or set the precision the run was started with "
+            f"({keras.config.dtype_policy().name} is set now).",
+        )
         # Rounded up: in mixed_float16, a step whose gradients overflow is not counted.
         return -(-int(trainee.optimizer.iterations) // self.steps)
 
@@ -78,8 +92,15 @@ class RunFolder:
         if not self._history.exists():
             return pd.DataFrame()
         # Not read_csv, which may miss a number's last digit: each epoch reads and writes the log.
-        table = np.genfromtxt(self._history, delimiter=",", names=True, dtype=None)
-        return pd.DataFrame(np.atleast_1d(table))
+        try:
+            table = np.genfromtxt(self._history, delimiter=",", names=True, dtype=None)
+            history = pd.DataFrame(np.atleast_1d(table))
+            return history.astype({"epoch": int, "val_accuracy": float})
+        except (IndexError, KeyError, ValueError) as error:
+            raise ValueError(
+                f"{str(self._history)!r} is damaged ({error!r}). Restore it, or train again in "
+                "another run_dir."
+            ) from error
 
     def rows_before(self, epoch: int) -> list[dict]:
         """Return the log of the epochs before `epoch`, counted from 1.
@@ -119,7 +140,8 @@ class StopDiverged(keras.callbacks.Callback):
         if not np.isfinite(loss):
             raise ValueError(
                 f"The loss became {float(loss)} in epoch {self._epoch + 1}: training diverged. "
-                "Start again in another run_dir with a lower learning_rate or another precision; "
+                "Start again in another run_dir, with a newly built model and a lower "
+                "learning_rate or another precision; "
                 f"{str(self._run.folder)!r} stays as it was after epoch {self._epoch}."
             )
 

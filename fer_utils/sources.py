@@ -39,7 +39,9 @@ class Source:
             self._root, self._sizes = path, _folder_sizes(path)
         elif zipfile.is_zipfile(path):
             self._archive = _open_archive(path)
-            self._sizes = {i.filename: i.file_size for i in self._archive.infolist()}
+            # Some archives made on Windows part folders by backslashes.
+            self._entries = {i.filename.replace("\\", "/"): i for i in self._archive.infolist()}
+            self._sizes = {name: entry.file_size for name, entry in self._entries.items()}
         elif path.suffix.lower() == ".csv":
             self._root, self._sizes = path.parent, {path.name: path.stat().st_size}
         else:
@@ -63,7 +65,7 @@ class Source:
     def open(self, name: str) -> BinaryIO:
         """Open an entry for reading, straight from the archive if there is one."""
         if self._archive is not None:
-            return self._archive.open(name)
+            return self._archive.open(self._entries[name])
         return open(self._root / name, "rb")
 
     def read(self, name: str) -> bytes:

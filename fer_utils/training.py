@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-import hashlib
 import itertools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,9 +12,9 @@ import pandas as pd
 
 from .augmentation import one_hot, resize, steps_per_epoch, training_batches
 from .balance import METHODS, oversample
+from .commands import mistakes_as_lines
 from .data import Split, drop_duplicates, load_dataset
-from .emotions import EMOTIONS
-from .models import LARGEST_SIZE, SMALLEST_SIZE, at_size, build_vgg, load_weights
+from .models import at_size, build_vgg, load_weights
 from .optimization import compile_network
 from .runs import (
     BEST_FILE,
@@ -27,6 +26,7 @@ from .runs import (
     TimeLeft,
     fit,
 )
+from .training_checks import check_data, checked_settings, checked_sizes
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
@@ -96,28 +96,34 @@ def train(
 
     Raises
     ------
-    ValueError
-        If an argument is out of range, `run_dir` holds a run with other settings or data or a
-        damaged one, or training diverges; what the last full epoch left is kept.
+    TypeError, ValueError
+        If an argument is of the wrong kind or out of range, `run_dir` holds a run with other
+        settings or data or a damaged one, or training diverges; what the last full epoch left
+        is kept.
     """
-    sizes = dict(sorted((image_sizes or {0: model.input_shape[1]}).items()))
-    _check_splits(model, train_split, validation_split)
-    settings = {
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "learning_rate": learning_rate,
-        "weight_decay": weight_decay,
-        "label_smoothing": label_smoothing,
-        "augmentation": augmentation,
+    check_data(model, train_split, validation_split)
+    settings = checked_settings(
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        weight_decay=weight_decay,
+        label_smoothing=label_smoothing,
+        augmentation=augmentation,
+        seed=seed,
+    )
+    sizes = checked_sizes(image_sizes, settings["epochs"], model.input_shape[1])
+    settings |= {
         "image_sizes": {str(first): size for first, size in sizes.items()},
-        "seed": seed,
+        "dropout": [one.rate for one in model.layers if isinstance(one, keras.layers.Dropout)],
         "parameters": model.count_params(),
-        "train": _fingerprint(train_split),
-        "validation": _fingerprint(validation_split),
+        "train": train_split.fingerprint(),
+        "validation": validation_split.fingerprint(),
     }
-    _check_settings(settings)
-    _check_sizes(sizes, epochs, model.input_shape[1])
-    run = RunFolder(Path(run_dir), settings, resume, steps_per_epoch(train_split, batch_size))
+    if not str(run_dir):
+        raise ValueError("run_dir must name a folder, got an empty text.")
+    run = RunFolder(
+        Path(run_dir).expanduser(), settings, resume, steps_per_epoch(train_split, batch_size)
+    )
     with contextlib.closing(TimeLeft(run.steps, epochs)) as bar:
         for first, stop, size in _stages(sizes, epochs):
             trainee = at_size(model, size)
@@ -180,55 +186,6 @@ def _validation_arrays(split: Split, size: int) -> tuple[np.ndarray, np.ndarray]
     return resize(split.images, size)[..., None], one_hot(split.labels)
 
 
-def _fingerprint(split: Split) -> str:
-    digest = hashlib.sha256(split.images.tobytes())
-    digest.update(split.labels.tobytes())
-    return f"{len(split)} faces, sha256 {digest.hexdigest()[:16]}"
-
-
-def _check_splits(model: keras.Model, train_split: Split, validation_split: Split) -> None:
-    for name, split in (("train_split", train_split), ("validation_split", validation_split)):
-        if len(split) == 0:
-            raise ValueError(f"{name} must hold at least one face, got none.")
-    if model.output_shape[-1] != len(EMOTIONS):
-        raise ValueError(
-            f"model must tell {len(EMOTIONS)} emotions apart, got {model.output_shape[-1]}: build "
-            "it with build_vgg()."
-        )
-
-
-def _check_settings(settings: dict) -> None:
-    limits = {
-        "epochs": (lambda value: value >= 1, "at least 1"),
-        "batch_size": (lambda value: value >= 2, "at least 2 for batch norm"),
-        "learning_rate": (lambda value: value > 0, "above 0"),
-        "weight_decay": (lambda value: value >= 0, "at least 0"),
-        "label_smoothing": (lambda value: 0 <= value < 1, "at least 0 and below 1"),
-        "augmentation": (lambda value: 0 <= value <= 1, "between 0 and 1"),
-        "seed": (lambda value: value >= 0, "at least 0"),
-    }
-    for name, (holds, expected) in limits.items():
-        if not holds(settings[name]):
-            raise ValueError(f"{name} must be {expected}, got {settings[name]!r}.")
-
-
-def _check_sizes(sizes: dict[int, int], epochs: int, model_size: int) -> None:
-    starts, sides = list(sizes), list(sizes.values())
-    if starts[0] != 0 or starts[-1] >= epochs:
-        raise ValueError(
-            f"image_sizes must start at epoch 0 and change before epoch {epochs}, got {sizes!r}."
-        )
-    if not all(SMALLEST_SIZE <= side <= LARGEST_SIZE for side in sides):
-        raise ValueError(
-            f"image_sizes must lie between {SMALLEST_SIZE} and {LARGEST_SIZE} px, got {sizes!r}."
-        )
-    if sides[-1] != model_size:
-        raise ValueError(
-            f"image_sizes must end with the size of the model, {model_size} px, got {sizes!r}: "
-            "the best weights are chosen at the size they are used at."
-        )
-
-
 def _image_sizes(text: str) -> dict[int, int]:
     """Read '0:36,40:48' as {0: 36, 40: 48}, and '48' as {0: 48}."""
     if text.isdigit():
@@ -251,17 +208,18 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--data", required=True, help="fer2013.csv, a folder, or a zip of either")
     add("--run-dir", required=True, help="folder of the run")
+    add("--on-error", choices=("raise", "skip"), default="raise", help="if a picture is bad")
     add("--method", choices=METHODS, default="none", help="how to balance the training part")
-    add("--epochs", type=int, default=60)
-    add("--batch-size", type=int, default=64)
+    add("--epochs", type=int, default=60, help="passes over the training part")
+    add("--batch-size", type=int, default=64, help="faces a step")
     add("--learning-rate", type=float, default=0.05, help="peak of the schedule")
-    add("--weight-decay", type=float, default=5e-3)
-    add("--label-smoothing", type=float, default=0.1)
+    add("--weight-decay", type=float, default=5e-3, help="decoupled, per unit of learning rate")
+    add("--label-smoothing", type=float, default=0.1, help="from 0 to below 1")
     add("--augmentation", type=float, default=1.0, help="strength, from 0 to 1")
-    add("--dropout", type=float, default=0.1)
-    add("--image-sizes", type=_image_sizes, default={0: 48}, help="EPOCH:SIZE,... or one size")
-    add("--seed", type=int, default=42)
-    add("--weights", help="start from these weights instead of from chance")
+    add("--dropout", type=float, default=0.1, help="share dropped after each max-pool")
+    add("--image-sizes", type=_image_sizes, default="48", help="one size, or EPOCH:SIZE,...")
+    add("--seed", type=int, default=42, help="of start weights, order, augmentation, dropout")
+    add("--weights", help="weights file that a new run starts from, instead of from chance")
     add(
         "--precision",
         choices=PRECISIONS,
@@ -274,17 +232,22 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str] | None = None) -> None:
     """Train as the command line says; see ``--help``."""
-    args = _parser().parse_args(arguments)
-    data = drop_duplicates(load_dataset(args.data))
-    train_split = oversample(data.train, args.method, random_state=args.seed)
-    keras.utils.set_random_seed(args.seed)
+    parser = _parser()
+    args = parser.parse_args(arguments)
+    with mistakes_as_lines(parser):
+        _train_as_told(args)
+
+
+def _train_as_told(args: argparse.Namespace) -> None:
     keras.mixed_precision.set_dtype_policy(args.precision)
+    keras.utils.set_random_seed(args.seed)
     model = build_vgg(dropout=args.dropout)
     if args.weights:
         model.set_weights(load_weights(args.weights).get_weights())
+    data = drop_duplicates(load_dataset(args.data, on_error=args.on_error))
     history = train(
         model,
-        train_split,
+        oversample(data.train, args.method, random_state=args.seed),
         data.validation,
         run_dir=args.run_dir,
         epochs=args.epochs,

@@ -1,6 +1,7 @@
 """Videos in: any file that FFmpeg reads becomes upright RGB frames, each with its time."""
 
 import math
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from numbers import Real
@@ -76,7 +77,8 @@ def read_video(
 def _checked_source(source: object) -> Path:
     if not isinstance(source, str | Path):
         raise TypeError(f"source must be a video's path, got {type(source).__name__}")
-    path = Path(source).resolve()  # An absolute path is never taken for an address.
+    # An absolute path is never taken for an address.
+    path = Path(os.path.expanduser(source)).resolve()
     if not path.exists():
         raise FileNotFoundError(f"source: there is no file {str(source)!r}; check the path")
     if path.is_dir():

@@ -65,7 +65,7 @@ def write_video(frames: Iterable[np.ndarray], path: str | Path, *, fps: float) -
 def _checked_target(path: object) -> Path:
     if not isinstance(path, str | Path):
         raise TypeError(f"path must name the file to write, got {type(path).__name__}")
-    target = Path(path)
+    target = Path(os.path.expanduser(path))
     if target.suffix.lower() != ".mp4":
         raise ValueError(f"path must end in .mp4, the format that is written, got {str(path)!r}")
     if target.is_dir():

@@ -2,12 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import keras
 import numpy as np
 
+from .emotions import EMOTIONS
 from .models import load_weights
 from .paths import SAVED_MODELS, write_whole
 
@@ -27,15 +29,16 @@ class SoftVote:
     Parameters
     ----------
     models : sequence of keras.Model
-        At least one network; all take the same input and name the same number of emotions.
+        At least one network; all take grey pictures of one size, (n, h, w, 1), and return the
+        probabilities of the 7 emotions, (n, 7).
     temperature : float
         Above 0; 1 leaves the mean as it is.
 
     Raises
     ------
     ValueError
-        If there is no network, the networks do not fit together, or the temperature is not
-        above 0.
+        If there is no network, one of them takes or returns other shapes, or the temperature is
+        not above 0.
     TypeError
         If one of them is not a keras.Model.
     """
@@ -52,21 +55,25 @@ class SoftVote:
                     f"models must be networks, got {model!r}. Weights files go to "
                     "SoftVote.from_weights([...])."
                 )
-        shapes = {(model.input_shape, model.output_shape) for model in models}
-        if len(shapes) > 1:
+            _check_shapes(model)
+        sizes = {model.input_shape[1:3] for model in models}
+        if len(sizes) > 1:
             raise ValueError(
-                f"models must all take and return the same shapes, got {sorted(map(str, shapes))}."
+                f"models must all take pictures of one size (h, w), got {sorted(sizes)}."
             )
         if not temperature > 0:
             raise ValueError(f"temperature must be above 0, got {temperature!r}.")
         self.models = tuple(models)
+        self._functions = [_compiled(model) for model in models]
         self.temperature = float(temperature)
 
     @classmethod
     def from_weights(cls, paths: Sequence[str | Path], temperature: float = 1.0) -> "SoftVote":
         """Let the networks of these weights files vote; see `load_weights` for the errors."""
         if isinstance(paths, str | Path):
-            raise ValueError(f"paths must be a list of weights files: write [{str(paths)!r}].")
+            raise ValueError(
+                f"Weights files come as a list, even a single one: write [{str(paths)!r}]."
+            )
         return cls([load_weights(path) for path in paths], temperature)
 
     @classmethod
@@ -86,7 +93,7 @@ class SoftVote:
         ValueError
             If the file is no such JSON, or a weights file's checksum is not the one it names.
         """
-        path = Path(path)
+        path = Path(os.path.expanduser(path))
         if not path.is_file():
             raise FileNotFoundError(
                 f"There is no vote file {str(path)!r}. Name your own weights instead: "
@@ -142,20 +149,76 @@ class SoftVote:
         return images
 
     def _mean_proba(self, images: np.ndarray) -> np.ndarray:
-        mean = np.empty((len(images), self.models[0].output_shape[-1]), np.float32)
+        mean = np.empty((len(images), len(EMOTIONS)), np.float32)
         for start in range(0, len(images), _BATCH):
             pixels = images[start : start + _BATCH, ..., None].astype(np.float32)
-            # predict_on_batch, because predict's own bookkeeping takes 100 ms a call.
-            votes = [model.predict_on_batch(pixels) for model in self.models]
+            votes = [keras.ops.convert_to_numpy(vote(pixels)) for vote in self._functions]
             mean[start : start + _BATCH] = np.mean(votes, axis=0)
         return mean
 
 
+def _check_shapes(model: keras.Model) -> None:
+    # A network that was never built has no shapes.
+    taken, returned = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
+    gray = isinstance(taken, tuple) and len(taken) == 4 and (taken[0], taken[3]) == (None, 1)
+    if not gray or None in taken[1:] or returned != (None, len(EMOTIONS)):
+        raise ValueError(
+            f"models must take (None, h, w, 1) and return (None, {len(EMOTIONS)}), a probability "
+            f"for each of {', '.join(EMOTIONS)}; got {model.name!r}, which takes {taken} and "
+            f"returns {returned}."
+        )
+
+
+def _compiled(model: keras.Model) -> Callable:
+    """Return the network as a function that is traced once, for any number of pictures.
+
+    `Model.predict_on_batch` is as quick, but it is traced again when the number changes, for
+    which TensorFlow prints warnings; `Model.predict` adds 100 ms a call.
+    """
+    pixels = keras.InputSpec(shape=model.input_shape, dtype="float32")
+    return keras.export.ExportArchive().add_endpoint("probabilities", model, [pixels])
+
+
 def write_vote(path: Path, weights: Sequence[Path], temperature: float) -> None:
-    """Write the vote file that `SoftVote.load` reads; the weights files stand in its folder."""
-    networks = [{"file": file.name, "sha256": sha256_of(file)} for file in weights]
+    """Write the vote file that `SoftVote.load` reads.
+
+    Parameters
+    ----------
+    path : Path
+        The vote file.
+    weights : sequence of Path
+        The networks' weights files, in the vote file's folder or below it.
+    temperature : float
+        As `SoftVote` takes it.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a weights file is missing.
+    ValueError
+        If a weights file is named twice or stands outside the vote file's folder.
+    """
+    names = [_name_within(path.parent, file) for file in weights]
+    if len(set(names)) < len(names):
+        raise ValueError(f"weights must name each file once, got {names}.")
+    networks = [
+        {"file": name, "sha256": sha256_of(file)} for name, file in zip(names, weights, strict=True)
+    ]
     vote = {"networks": networks, "temperature": round(temperature, 4)}
     write_whole(path, lambda part: part.write_text(json.dumps(vote, indent=2) + "\n"))
+
+
+def _name_within(folder: Path, file: Path) -> str:
+    if not file.is_file():
+        raise FileNotFoundError(f"There is no weights file {str(file)!r}; check the path.")
+    # Not `resolve`, so that a link in the folder counts as being there.
+    folder, file = Path(os.path.abspath(folder)), Path(os.path.abspath(file))
+    if not file.is_relative_to(folder):
+        raise ValueError(
+            f"weights must stand in the vote file's folder {str(folder)!r} or below it, got "
+            f"{str(file)!r}; copy it there first."
+        )
+    return file.relative_to(folder).as_posix()
 
 
 def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:

@@ -1,6 +1,7 @@
 import csv
 import importlib.util
 import io
+import re
 import subprocess
 import sys
 import tracemalloc
@@ -279,6 +280,49 @@ def test_a_test_folder_without_prefixes_is_test(source):
     assert (len(data.train), len(data.validation), len(data.test)) == (126, 14, 21)
 
 
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [
+        ("testing", "test"),
+        ("PrivateTest", "test"),
+        ("Test-Set 2", "test"),
+        ("valid", "validation"),
+        ("dev", "validation"),
+        ("PublicTest", "validation"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.*No validation part")
+def test_other_words_for_the_parts(source, name, part):
+    flat_folders(source / "training", per_emotion=2)
+    held_out = faces(1, seed=9)[0]
+    save_picture(source / name / "happy" / "1.png", held_out)
+    split = load(source).splits()[part]
+    assert contents(split) == [(EMOTIONS.index("happy"), held_out.tobytes())]
+
+
+def test_a_folder_of_no_part_beside_one_with_a_part_is_refused(source):
+    flat_folders(source / "train", per_emotion=2)
+    flat_folders(source / "unseen", per_emotion=1)
+    with pytest.raises(ValueError, match=r"'unseen/angry' names no part .*Rename or move"):
+        load(source)
+
+
+def test_a_list_of_no_part_beside_one_with_a_part_is_refused(source):
+    for i, name in enumerate(("train", "unseen")):
+        save_picture(source / "images" / f"{i}.png", faces(1, seed=i)[0])
+        write_csv(source / f"{name}.csv", ["image_id", "emotion"], [(i, 3)])
+    with pytest.raises(ValueError, match=r"'images' names no part .*images/1\.png"):
+        load(source)
+
+
+@pytest.mark.filterwarnings("ignore:.*No validation part")
+def test_folders_that_name_no_part_at_all_are_training_and_said(source):
+    flat_folders(source / "seen", per_emotion=2)
+    flat_folders(source / "unseen", per_emotion=2)
+    with pytest.warns(UserWarning, match="pictures of all are training: seen, unseen"):
+        assert load(source).test is None
+
+
 def test_csv_without_usage_is_all_training(source):
     rows = [(label, " ".join(["7"] * 2304)) for label in EMOTIONS for _ in range(4)]
     with pytest.warns(UserWarning, match="No validation part"):
@@ -286,12 +330,78 @@ def test_csv_without_usage_is_all_training(source):
     assert (len(data.train), len(data.validation)) == (21, 7)
 
 
+@pytest.mark.parametrize("suffix", [".jfif", ".jpe", ".ppm", ".pgm"])
+@pytest.mark.filterwarnings("ignore:.*No validation part")
+def test_rarer_suffixes_are_read(source, suffix):
+    save_picture(source / "happy" / f"1{suffix}", faces(1)[0])
+    save_picture(source / "happy" / "2.png", faces(1)[0])
+    data = load(source)
+    assert len(data.train) + len(data.validation) == 2
+
+
+def test_what_is_left_out_of_folders_of_emotions_is_said(source):
+    flat_folders(source / "train", per_emotion=2)
+    for name in ("happy/0001", "happy/clip.mp4", "happy/Thumbs.db", "happy/notes.txt"):
+        (source / "train" / name).write_bytes(b"?")
+    save_picture(source / "preview.png", faces(1)[0])
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        data = load(source)
+    said = "\n".join(str(warning.message) for warning in caught)
+    assert "Files of no known picture type left out (2): train/happy/0001, train/happy/c" in said
+    assert "Pictures outside the folders of emotions left out (1): preview.png." in said
+    assert len(data.train) + len(data.validation) == 14
+
+
+@pytest.mark.filterwarnings("ignore:.*No validation part")
+def test_a_folder_without_any_known_picture_is_said_too(source):
+    flat_folders(source, per_emotion=2)
+    for i in range(2):
+        (source / "happy" / f"{i}.png").rename(source / "happy" / str(i))
+    with pytest.warns(UserWarning, match=r"left out \(2\): happy/0, happy/1"):
+        load(source)
+
+
+@pytest.mark.parametrize("content", [b"", b"caf\xe9,na\xefve\n1,2\n", b"a,b\n1\n1,2,3\n"])
+@pytest.mark.parametrize("write", [as_kaggle_folders, as_pixel_csv, as_listed_by_number])
+def test_an_unrelated_csv_does_no_harm(few, source, write, content):
+    write(few, source)
+    (source / "notes.csv").write_bytes(content)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(load(source).train) == len(few.train)
+
+
+def test_folders_of_emotions_win_over_a_csv(few, source):
+    as_kaggle_folders(few, source)
+    write_csv(source / "guesses.csv", ["image_id", "emotion"], [("Training_0001", 6)])
+    with pytest.warns(UserWarning, match=r"CSV files .* left out \(1\): guesses\.csv"):
+        assert contents(load(source).train) == contents(few.train)
+
+
+def test_a_csv_wins_over_folders_that_are_numbers(source):
+    for i in range(4):
+        save_picture(source / "images" / str(i % 2) / f"{i}.png", faces(1, seed=i)[0])
+    write_csv(source / "labels.csv", ["image_id", "emotion"], [(i, "happy") for i in range(4)])
+    with pytest.warns(UserWarning, match="No validation part"):
+        assert set(load(source).train.labels) == {EMOTIONS.index("happy")}
+
+
+def test_an_archive_with_backslashes_is_read(few, source):
+    as_kaggle_folders(few, source)
+    archive = source.with_suffix(".zip")
+    with zipfile.ZipFile(archive, "w") as zipped:
+        for file in source.rglob("*.png"):
+            zipped.writestr(str(file.relative_to(source)).replace("/", "\\"), file.read_bytes())
+    assert contents(load(archive).test) == contents(few.test)
+
+
 def test_unlabelled_pictures_of_a_competition_are_left_out_and_named(few, source):
     as_listed_by_number(FerDataset(few.train, few.validation), source)
     save_picture(source / "test" / "hidden.png", faces(1)[0])
     write_csv(source / "test.csv", ["image_id"], [("hidden",)])
     with pytest.warns(
-        UserWarning, match=r"Pictures without a label left out \(1\): test/hidden\.png"
+        UserWarning, match=r"Pictures that no CSV .* lists left out \(1\): test/hidden\.png"
     ):
         data = load(source)
     assert data.test is None
@@ -340,7 +450,7 @@ def test_other_pictures_become_48x48_grey(source, name, write):
             (0, GOOD, "Training"),
             r"columns emotion, part, pixels.*Rena",
         ),
-        (["label", "pixels", "Usage"], (0, GOOD, "Training"), r"columns label, pixels, usage"),
+        (["label", "pixels", "Usage"], (0, GOOD, "Training"), r"\(label, pixels, usage\)"),
         (["a", "b"], (0, 1), r"bad\.csv \(a, b\).*Expected a CSV with the columns"),
         (HEADER, (0, GOOD + " 9", "Training"), r"data row 2: 2305 pixels, expected 2304"),
         (HEADER, (0, "9 8", "Training"), r"data row 2: 2 pixels, expected 2304.*on_error"),
@@ -374,7 +484,7 @@ def test_bad_rows_are_skipped_only_with_a_warning(source):
     [
         ("source.zip", b"PK\x03\x04 cut off", "damaged: get it again"),
         ("source.tar.gz", b"\x1f\x8b", "Unpack other archives first"),
-        ("source.csv", b"", "not a readable CSV"),
+        ("source.csv", b"", r"source\.csv \(none\)"),
         ("source.csv", b"emotion,pixels,Usage\n", "no training images found"),
         ("source.csv", b"emotion,pixels,Usage\n0,\xff\xfe,Training\n", "not a readable CSV"),
         ("source.csv", b"image_id,emotion\n1,0\n", "folder or archive that holds both"),
@@ -414,7 +524,7 @@ def test_empty_folder(source):
 
 def test_too_few_images_to_split(source):
     save_picture(source / "happy" / "1.png", faces(1)[0])
-    with pytest.raises(ValueError, match="Too few training images"):
+    with pytest.raises(ValueError, match=r"source: Too few training images"):
         load(source)
 
 
@@ -444,7 +554,11 @@ def test_missing_path(tmp_path):
     [
         ({"source": None}, TypeError, "source must be the path"),
         ({"on_error": "ignore"}, ValueError, 'on_error must be "raise" or "skip"'),
+        ({"source": ""}, ValueError, "source must be the path .* empty text"),
         ({"validation_fraction": 1.0}, ValueError, "validation_fraction must lie between"),
+        ({"validation_fraction": "x"}, ValueError, "validation_fraction must .* got 'x'"),
+        ({"random_state": -1}, ValueError, "random_state must be a whole number .* got -1"),
+        ({"random_state": 1.5}, ValueError, "random_state must be a whole number .* got 1.5"),
     ],
 )
 def test_bad_options(options, error, message):
@@ -464,6 +578,14 @@ def test_corrupt_picture_is_named(source):
     spoil(flat_folders(source))
     with pytest.raises(ValueError, match=r"happy/0\.png: not a readable picture.*on_error=.skip"):
         load(source)
+
+
+def test_text_in_place_of_a_picture_is_named_without_a_memory_address(source):
+    save_picture(source / "sad" / "0.png", faces(1)[0])
+    (source / "sad" / "1.png").write_text("<html>not found</html>")
+    with pytest.raises(ValueError, match=r"sad/1\.png: .*no known format") as caught:
+        load(source)
+    assert "BytesIO" not in str(caught.value)
 
 
 @pytest.mark.filterwarnings("ignore:.*No validation part")
@@ -524,6 +646,13 @@ def test_second_load_comes_from_the_cache(few, source, cache_folder, unreadable_
         np.testing.assert_array_equal(split.labels, second.splits()[name].labels)
     assert sorted(path.rglob("*")) == before
     assert [file.suffix for file in cache_folder.iterdir()] == [".npz"]
+
+
+def test_the_cache_folder_may_start_at_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    monkeypatch.setenv("FER_CACHE_DIR", "~/c")
+    assert data_cache.cache_dir() == tmp_path / "c"
 
 
 def test_cache_can_be_left_out(cache_folder):
@@ -638,6 +767,15 @@ def test_take_keeps_images_and_labels_together():
     np.testing.assert_array_equal(chosen.images, split.images[[2, 0]])
     assert chosen.labels.tolist() == [1, 6]
     assert len(split.take(split.labels == 3)) == 1
+
+
+def test_fingerprint_tells_images_labels_and_order():
+    split = Split(faces(3), np.array([6, 3, 1]))
+    same = Split(faces(3), np.array([6, 3, 1]))
+    others = [split.take([1, 0, 2]), split.take([0, 1]), Split(faces(3), np.array([6, 3, 0]))]
+    assert split.fingerprint() == same.fingerprint()
+    assert re.fullmatch(r"3 faces, sha256 [0-9a-f]{16}", split.fingerprint())
+    assert len({split.fingerprint(), *(other.fingerprint() for other in others)}) == 4
 
 
 def test_summary_counts_each_split_and_the_total(tiny):

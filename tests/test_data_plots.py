@@ -41,6 +41,11 @@ def test_a_split_is_counted():
     assert [bar.get_height() for bar in ax.patches] == [1, 0, 0, 0, 2, 0, 0]
 
 
+def test_a_split_may_be_named_like_an_emotion():
+    ax = plot_distribution({"happy": make_split("sad", "sad"), "sad": {"angry": 1}})
+    assert [bar.get_height() for bar in ax.patches[:7]] == [0, 0, 0, 0, 2, 0, 0]
+
+
 def test_splits_stand_side_by_side_in_the_order_given():
     ax = plot_distribution({"Before SMOTE": BEFORE, "After SMOTE": AFTER})
     before, after = (container.patches for container in ax.containers[:2])
@@ -73,6 +78,10 @@ def test_distribution_draws_on_the_given_axes():
         ({}, ValueError, "splits is empty"),
         ([1, 2], TypeError, r"splits must be a Split or counts .* got list"),
         ({"happy": 3, "joy": 4}, TypeError, r"splits\['happy'\] must be a Split"),
+        ({"happy": -3}, ValueError, r"splits: the count of 'happy' must be .* got -3"),
+        ({"happy": "x"}, ValueError, r"the count of 'happy' must be a whole number .* got 'x'"),
+        ({"new": {"sad": 0.5}}, ValueError, r"splits\['new'\]: the count of 'sad' .* got 0.5"),
+        ({"happy": 3, "sad": {"sad": 1}}, TypeError, r"splits\['happy'\] must be a Split"),
         ({"train": {"joy": 4}}, TypeError, r"splits\['train'\] .* got \{'joy': 4\}"),
     ],
 )

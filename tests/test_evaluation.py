@@ -11,8 +11,8 @@ from fer_utils.evaluation import (
     expected_calibration_error,
     fit_temperature,
     report_on,
+    stands_in_training,
     to_markdown,
-    without_training_copies,
 )
 
 ANGRY, DISGUST, FEAR, HAPPY = range(4)
@@ -169,23 +169,34 @@ def test_pictures_that_stand_in_training_too_are_left_out():
     # One copy of a training face, one pair of copies within validation.
     validation = Split(faces[[2, 1, 3, 3]], np.array([2, 1, 3, 3]))
     data = FerDataset(train, validation, Split(faces[[2]], np.array([2])))
-    left = without_training_copies(data)
-    assert np.array_equal(left.images, faces[[2, 3, 3]])
-    assert left.labels.tolist() == [2, 3, 3]
+    assert stands_in_training(data).tolist() == [False, True, False, False]
     without = FerDataset(train, Split(faces[2:4], np.array([2, 3])), None)
-    assert len(without_training_copies(without)) == 2
+    assert not stands_in_training(without).any()
 
 
 def test_the_table_compares_votes_parts_and_flipping():
     sides = ["left", "right"] * 10
     split = Split(lit_faces(*sides), np.array([ANGRY, HAPPY] * 10))
-    table = comparison_table({"left": SoftVote([looks_left()])}, {"all": split})
-    assert table["flip averaging"].tolist() == ["no", "yes"]
-    assert table["n"].tolist() == [20, 20]
-    assert table["accuracy"].tolist() == [1.0, 0.5]
-    assert table["angry"].tolist() == [1.0, 1.0]  # of equal probabilities, the first is named
+    first_half = np.arange(20) < 10
+    vote = SoftVote([looks_left()])
+    table = comparison_table(vote, split, {"all": first_half | True, "half": first_half})
+    assert table["pictures"].tolist() == ["all"] * 4 + ["half"] * 4
+    assert table["flip averaging"].tolist() == ["no", "no", "yes", "yes"] * 2
+    assert table["n"].tolist() == [20] * 4 + [10] * 4
+    assert table["accuracy"].tolist() == [1.0, 1.0, 0.5, 0.5] * 2
+    assert table["angry"].tolist() == [1.0] * 8  # of equal probabilities, the first is named
     lines = to_markdown(table).splitlines()
     assert lines[0].startswith("| pictures | n | network | flip averaging | accuracy |")
-    assert lines[2].startswith("| all | 20 | left | no | 100.0% |")
-    assert f"| {table['ECE'][1]:.3f} |" in lines[3]
+    assert lines[2].startswith(f"| all | 20 | 1: {vote.models[0].name} | no | 100.0% |")
+    assert lines[3].startswith("| all | 20 | vote | no | 100.0% |")
+    assert f"| {table['ECE'][2]:.3f} |" in lines[4]
     assert {line.count("|") for line in lines} == {len(table.columns) + 1}
+
+
+def test_the_vote_of_the_table_is_the_vote():
+    split = Split(lit_faces(*["left", "right"] * 10), np.array([ANGRY, HAPPY] * 10))
+    vote = SoftVote([looks_left(), looks_left()], temperature=2.0)
+    table = comparison_table(vote, split, {"all": np.ones(20, dtype=bool)}).set_index("network")
+    for flip, row in zip((False, True), table.loc["vote"].itertuples(), strict=True):
+        expected = report_on(vote.predict_proba(split.images, flip=flip), split.labels)
+        assert row.ECE == pytest.approx(expected.ece)

@@ -57,6 +57,27 @@ def test_grey_arrays_of_every_dtype_become_three_equal_channels(pixels, expected
     np.testing.assert_array_equal(loaded, np.repeat(np.array([expected])[..., None], 3, axis=2))
 
 
+def test_8_bits_in_a_uint16_array_are_warned_of():
+    dark = PIXELS.astype(np.uint16)
+    with pytest.warns(UserWarning, match=r"largest value is 255.*astype\(np\.uint8\)") as caught:
+        assert load_image(dark).max() == 1
+    assert caught[0].filename == __file__
+
+
+@pytest.mark.parametrize("largest", [0, 256, 65535])
+def test_other_uint16_arrays_are_not(recwarn, largest):
+    load_image(np.array([[0, largest]], np.uint16))
+    assert not recwarn
+
+
+def test_a_path_may_begin_at_home(write, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write(Image.fromarray(PIXELS), "a.png")
+    np.testing.assert_array_equal(load_image("~/a.png"), PIXELS)
+    with pytest.raises(FileNotFoundError, match="~no-such-user"):
+        load_image("~no-such-user/a.png")
+
+
 def test_transparent_parts_lie_on_white(write):
     rgba = np.dstack([PIXELS, np.array([[255, 0, 255], [255, 0, 255]], np.uint8)])
     expected = np.where(rgba[..., 3:] == 0, 255, PIXELS)

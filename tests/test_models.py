@@ -120,9 +120,9 @@ def test_probabilities_stay_float32_in_mixed_precision():
         ({"input_shape": (48, 48, 0)}, "input_shape must be .* whole numbers"),
         ({"input_shape": (33, 48, 1)}, r"34 to 49 px, got \(33, 48, 1\): resize the pictures"),
         ({"input_shape": (48, 50, 1)}, r"34 to 49 px, got \(48, 50, 1\)"),
-        ({"num_classes": 1}, "num_classes must be at least 2, got 1"),
-        ({"dropout": 1.0}, "dropout must be at least 0 and below 1, got 1.0"),
-        ({"dropout": -0.1}, "dropout must be at least 0 and below 1, got -0.1"),
+        ({"num_classes": 1}, "num_classes must be a whole number of at least 2, got 1"),
+        ({"dropout": 1.0}, "dropout must be a number of at least 0 and below 1, got 1.0"),
+        ({"dropout": -0.1}, "dropout must be a number of at least 0 and below 1, got -0.1"),
     ],
 )
 def test_build_vgg_names_the_wrong_argument(arguments, message):
@@ -134,6 +134,11 @@ def test_weights_make_the_round_trip(vgg, weights_file):
     loaded = load_weights(str(weights_file))
     assert loaded.name == "mine"
     assert np.array_equal(predict(loaded, FACES), predict(vgg, FACES))
+
+
+def test_a_weights_path_may_begin_at_home(weights_file, monkeypatch):
+    monkeypatch.setenv("HOME", str(weights_file.parent))
+    assert load_weights(f"~/{weights_file.name}").name == "mine"
 
 
 @pytest.mark.parametrize("name", ["-größte (1).weights.h5", "ü.weights.h5"])

@@ -10,6 +10,7 @@ from fer_utils.emotions import EMOTIONS
 from fer_utils.faces import FaceDetector
 from fer_utils.models import build_vgg
 from fer_utils.recognition import EmotionRecognizer, FaceEmotion, to_frame
+from fer_utils.video_reader import VideoFrame
 from fer_utils.vote import SoftVote
 
 ASTRONAUT = skimage_data.astronaut()
@@ -106,6 +107,11 @@ def test_own_weights_are_loaded_to_vote(tmp_path):
     recognizer.detector.close()
 
 
+def test_one_weights_file_alone_is_no_list():
+    with pytest.raises(ValueError, match=r"come as a list.* write \['one\.weights\.h5'\]"):
+        EmotionRecognizer.load("one.weights.h5")
+
+
 @pytest.mark.parametrize("image", [[ASTRONAUT, NOBODY], (ASTRONAUT,)])
 def test_several_pictures_are_not_taken_for_one(recognizer, image):
     with pytest.raises(TypeError, match="pass several to recognize_batch"):
@@ -157,6 +163,49 @@ def test_several_pictures_as_a_table():
     assert table["source"].tolist() == ["a.jpg", "c.jpg", "c.jpg"]
     assert table["face_id"].tolist() == [0, 0, 1]
     assert to_frame([[face()], [], [face()]])["source"].tolist() == ["0", "2"]
+
+
+def test_generators_become_the_same_table():
+    one, several = [face(), face((5, 6, 7, 8))], [[face()], [], [face()]]
+    pd.testing.assert_frame_equal(to_frame(iter(one)), to_frame(one))
+    pd.testing.assert_frame_equal(to_frame(map(iter, several)), to_frame(several))
+
+
+def video_frames(*indices: int) -> list[VideoFrame]:
+    return [VideoFrame(index, index / 10, ASTRONAUT) for index in indices]
+
+
+def test_the_frames_of_a_video_as_a_table():
+    faces = [[face()], [], [face(), face()]]
+    table = to_frame(faces, "clip.mp4", frames=iter(video_frames(0, 5, 10)))
+    assert list(table.columns) == COLUMNS
+    assert table["source"].tolist() == ["clip.mp4"] * 3
+    assert table["frame"].tolist() == [0, 10, 10]
+    assert table["time_s"].tolist() == [0.0, 1.0, 1.0]
+    assert table["face_id"].tolist() == [0, 0, 1]
+    assert set(to_frame(faces, frames=video_frames(0, 5, 10))["source"]) == {"video"}
+    pd.testing.assert_series_equal(table.dtypes, to_frame(faces).dtypes)
+
+
+@pytest.mark.parametrize(
+    ("source", "frames", "error", "message"),
+    [
+        ("a.mp4", video_frames(0), ValueError, "got 1 for 2 pictures"),
+        ("a.mp4", [], ValueError, "got 0 for 2 pictures"),
+        ("a.mp4", [ASTRONAUT, ASTRONAUT], TypeError, "as read_video gives them, got ndarray"),
+        ("a.mp4", 7, TypeError, "as read_video gives them, got int"),
+        (["a", "b"], video_frames(0, 1), TypeError, "source must be one name, got list"),
+    ],
+)
+def test_frames_that_do_not_fit_are_refused(source, frames, error, message):
+    with pytest.raises(error, match=message):
+        to_frame([[face()], [face()]], source, frames=frames)
+
+
+@pytest.mark.parametrize("faces", [face(), None, "a.jpg", face().to_dict(), [None]])
+def test_what_is_no_list_of_faces_makes_no_table(faces):
+    with pytest.raises(TypeError, match="faces must be a list of FaceEmotion"):
+        to_frame(faces)
 
 
 @pytest.mark.parametrize("faces", [[], [[]], [[], []]])

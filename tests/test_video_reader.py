@@ -48,6 +48,11 @@ def test_frames_come_in_order_as_rgb_with_their_times(clip):
             np.testing.assert_allclose(frame.image, picture(frame.index), atol=12)
 
 
+def test_a_path_may_begin_at_home(clip, monkeypatch):
+    monkeypatch.setenv("HOME", str(clip.parent))
+    assert len(list(read_video("~/clip.mp4"))) == 10
+
+
 def test_a_variable_frame_rate_keeps_the_files_own_times(tmp_path):
     times_ms = [0, 40, 80, 500, 520, 1500]
     clip = write_clip(tmp_path / "clip.mp4", [picture(n) for n in range(6)], times_ms)

@@ -27,6 +27,12 @@ def test_what_was_written_is_read_back(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["clip.mp4"]
 
 
+def test_a_path_may_begin_at_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert write_video(pan(2), "~/clip.mp4", fps=10) == tmp_path / "clip.mp4"
+    assert (tmp_path / "clip.mp4").is_file()
+
+
 def test_it_is_what_browsers_play(tmp_path):
     path = write_video(pan(3), tmp_path / "clip.mp4", fps=30000 / 1001)
     with av.open(str(path)) as container:

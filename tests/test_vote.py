@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -6,7 +8,7 @@ import pytest
 from keras import layers
 
 from fer_utils import SoftVote, build_vgg
-from fer_utils.vote import apply_temperature, sha256_of
+from fer_utils.vote import apply_temperature, sha256_of, write_vote
 
 FACES = np.random.default_rng(0).integers(0, 256, (5, 48, 48), dtype=np.uint8)
 
@@ -58,6 +60,33 @@ def test_many_faces_are_told_as_each_alone(models):
     assert np.allclose(vote.predict_proba(faces)[[0, 63, 64, 129]], alone, atol=1e-5)
 
 
+_MANY_CALLS = """
+import numpy as np
+from fer_utils import SoftVote, build_vgg
+for _ in range(4):
+    vote = SoftVote([build_vgg()])
+    for n in (1, 2, 3, 5, 1, 7):
+        vote.predict_proba(np.zeros((n, 48, 48), np.uint8))
+"""
+
+
+def test_another_number_of_faces_prints_no_warning():
+    # A fresh process, because TensorFlow counts over all networks and warns only twice.
+    run = [sys.executable, "-c", _MANY_CALLS]
+    printed = subprocess.run(run, capture_output=True, text=True, check=True).stderr
+    assert "retracing" not in printed
+
+
+def test_a_network_trained_on_votes_as_it_is_now():
+    model = network(1)
+    vote = SoftVote([model])
+    before = vote.predict_proba(FACES)
+    model.set_weights(network(2).get_weights())
+    after = vote.predict_proba(FACES)
+    assert not np.allclose(after, before, atol=1e-3)
+    assert np.allclose(after, probabilities_of(model, FACES), atol=1e-6)
+
+
 def test_flip_averaging_does_not_tell_a_face_from_its_mirror_image(models):
     vote, mirrored = SoftVote(models), FACES[:, :, ::-1]
     assert not np.allclose(vote.predict_proba(FACES), vote.predict_proba(mirrored), atol=1e-3)
@@ -96,8 +125,10 @@ def test_a_probability_of_zero_stays_a_number():
         (lambda one: ([],), ValueError, r"models must be a list .* got \[\]"),
         (lambda one: (one,), ValueError, r"Wrap a single network: SoftVote\(\[model\]\)"),
         (lambda one: (["a.weights.h5"],), TypeError, "models must be networks, got 'a.weights.h5'"),
-        (lambda one: ([one, network(3, num_classes=3)],), ValueError, "the same shapes"),
-        (lambda one: ([one, network(3, side=40)],), ValueError, "the same shapes"),
+        (lambda one: ([network(3, num_classes=3)],), ValueError, r"returns \(None, 3\)"),
+        (lambda one: ([build_vgg((48, 48, 3))],), ValueError, r"'vgg', which takes .* 48, 3\)"),
+        (lambda one: ([keras.Sequential()],), ValueError, "takes None and returns None"),
+        (lambda one: ([one, network(3, side=40)],), ValueError, r"\[\(40, 40\), \(48, 48\)\]"),
         (lambda one: ([one], 0.0), ValueError, "temperature must be above 0, got 0.0"),
         (lambda one: ([one], -1.0), ValueError, "temperature must be above 0, got -1.0"),
         (lambda one: ([one], float("nan")), ValueError, "temperature must be above 0, got nan"),
@@ -143,6 +174,41 @@ def test_a_vote_file_names_its_networks_and_temperature(vote_file):
     assert [model.name for model in vote.models] == ["one", "two"]
     assert vote.temperature == 1.5
     assert vote.predict_proba(FACES[:1]).shape == (1, 7)
+
+
+def test_a_vote_path_may_begin_at_home(vote_file, monkeypatch):
+    monkeypatch.setenv("HOME", str(vote_file.parent))
+    assert SoftVote.load("~/vote.json").temperature == 1.5
+
+
+def test_a_written_vote_tells_files_of_one_name_apart(tmp_path):
+    files = [tmp_path / folder / "best.weights.h5" for folder in ("a", "b")]
+    for file in files:
+        file.parent.mkdir()
+        build_vgg().save_weights(file)
+    write_vote(tmp_path / "vote.json", files, 1.25)
+    written = json.loads((tmp_path / "vote.json").read_text())
+    assert [n["file"] for n in written["networks"]] == ["a/best.weights.h5", "b/best.weights.h5"]
+    loaded = SoftVote.load(tmp_path / "vote.json").predict_proba(FACES)
+    assert np.array_equal(loaded, SoftVote.from_weights(files, 1.25).predict_proba(FACES))
+
+
+@pytest.mark.parametrize(
+    ("names", "error", "message"),
+    [
+        (["in/a", "in/none"], FileNotFoundError, "no weights file .*none"),
+        (["in/a", "in/../in/a"], ValueError, r"each file once, got \['a', 'a'\]"),
+        (["in/a", "out"], ValueError, "must stand in the vote file's folder .*copy it there"),
+        (["in/../out"], ValueError, "must stand in the vote file's folder"),
+    ],
+)
+def test_a_vote_that_could_not_be_loaded_is_not_written(tmp_path, names, error, message):
+    (tmp_path / "in").mkdir()
+    for name in ("in/a", "out"):
+        (tmp_path / name).touch()
+    with pytest.raises(error, match=message):
+        write_vote(tmp_path / "in" / "vote.json", [tmp_path / name for name in names], 1.0)
+    assert [path.name for path in (tmp_path / "in").iterdir()] == ["a"]
 
 
 def test_a_replaced_weights_file_is_named(vote_file):

@@ -201,7 +201,7 @@ def test_a_mediapipe_that_sends_metrics_is_warned_about(monkeypatch):
         monkeypatch.setattr("importlib.metadata.version", lambda name, v=version: v)
         assert detector_module.metrics_warning() is None
     monkeypatch.setattr("importlib.metadata.version", lambda name: "0.10.35")
-    with pytest.warns(UserWarning, match=r"0\.10\.35 reports its use.*mediapipe>=0\.10\.30"):
+    with pytest.warns(UserWarning, match=r"0\.10\.35 reports its use.*mediapipe==0\.10\.32"):
         FaceDetector().close()
 
 

@@ -15,16 +15,16 @@ from .images import ImageSource, load_image, to_gray
 # In the order in which MediaPipe's BlazeFace returns them; right and left are the person's own.
 KEYPOINTS = ("right_eye", "left_eye", "nose_tip", "mouth_center", "right_ear", "left_ear")
 
-# Where these points lie in a picture of FER2013, as shares of its side: the detector's means over
-# 2,448 of its pictures, made symmetric because the pictures have no preferred side.
+# Where these points lie in a picture of FER2013, as shares of its side: the means of what the
+# detector finds in its pictures, made symmetric because the pictures have no preferred side.
 _PLACE_IN_FRAME = {
     "right_eye": (0.325, 0.397),
     "left_eye": (0.675, 0.397),
     "mouth_center": (0.500, 0.771),
 }
 
-# At this score, 97% of 300 FER2013 faces that fill 40% of a picture's width are found, and none in
-# the photographs of scikit-learn and of scikit-image that show no person.
+# Lower scores make faces of the cat and the flower among the photographs that scikit-image and
+# scikit-learn ship.
 MIN_CONFIDENCE = 0.6
 # The longer side of what the detector is shown: its network's input. Pillow averages the pixels
 # when it shrinks, MediaPipe skips some and misses more of the small faces.
@@ -71,8 +71,8 @@ class FaceDetector:
     """Finds faces with MediaPipe's short-range BlazeFace; opens no network connection.
 
     It looks twice: at the whole picture, then at each face's own surroundings. BlazeFace sees
-    128x128 px only, so the second look places the eyes and the mouth of a small face about four
-    times as precisely. Made for faces within about two metres of the camera: small ones in a
+    128x128 px only, so the second look places the eyes and the mouth of a small face more
+    precisely. Made for faces within about two metres of the camera: small ones in a
     large picture are missed. Close it with `close()`, or use it in a `with` statement.
 
     Parameters

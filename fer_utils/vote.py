@@ -173,7 +173,7 @@ def _compiled(model: keras.Model) -> Callable:
     """Return the network as a function that is traced once, for any number of pictures.
 
     `Model.predict_on_batch` is as quick, but it is traced again when the number changes, for
-    which TensorFlow prints warnings; `Model.predict` adds 100 ms a call.
+    which TensorFlow prints warnings; `Model.predict` spends more on bookkeeping than on a face.
     """
     pixels = keras.InputSpec(shape=model.input_shape, dtype="float32")
     return keras.export.ExportArchive().add_endpoint("probabilities", model, [pixels])

@@ -1,31 +1,18 @@
-"""A picture in, its faces with their emotions out; and the same as a table."""
+"""A picture in, its faces with their emotions out."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-import pandas as pd
 from PIL import Image
 
+from .detector import MIN_CONFIDENCE, FaceDetector
 from .emotions import EMOTIONS
-from .faces import MIN_CONFIDENCE, FaceBox, FaceDetector, crop_face
+from .faces import FaceBox, crop_face
 from .images import ImageSource, load_image
 from .vote import SoftVote
-
-if TYPE_CHECKING:
-    from .video_reader import VideoFrame  # It brings FFmpeg along.
-
-_COLUMN_TYPES = {
-    "source": "str",
-    "frame": "int64",
-    "time_s": "float64",
-    "face_id": "int64",
-    **dict.fromkeys(("x", "y", "w", "h"), "int64"),
-    **{f"p_{name}": "float64" for name in EMOTIONS},
-    "top": "str",
-}
 
 
 @dataclass(frozen=True)
@@ -179,53 +166,6 @@ class EmotionRecognizer:
         return [[_to_emotion(box, next(rows)) for box in boxes] for boxes in boxes_of_images]
 
 
-def to_frame(
-    faces: Iterable[FaceEmotion] | Iterable[Iterable[FaceEmotion]],
-    source: str | Path | Iterable[str | Path] | None = None,
-    *,
-    frames: "Iterable[VideoFrame] | None" = None,
-) -> pd.DataFrame:
-    """Put recognised faces into a tidy table, one row a face.
-
-    Parameters
-    ----------
-    faces : iterable of FaceEmotion, or iterable of such iterables
-        What `recognize` returns for one picture, or `recognize_batch` for several.
-    source : str or Path, or an iterable of them, optional
-        The picture's name, or the pictures' names in the same order. Without it, their numbers
-        from 0. With `frames`, the one name of the video, by default "video".
-    frames : iterable of VideoFrame, optional
-        The frames of the video that the pictures are, in the same order.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns source; frame and time_s, in seconds (0 for a still picture); face_id, from 0 in
-        each picture; x, y, w, h in px; p_angry to p_neutral, 0-1; top. The columns and their
-        types are the same without any face.
-
-    Raises
-    ------
-    ValueError
-        There are more or fewer sources or frames than pictures.
-    TypeError
-        `faces` is or holds something other than faces, `frames` something other than frames,
-        or `source` is not one name although there are `frames`.
-    """
-    pictures = _pictures_of(faces)
-    if frames is not None:
-        origins = _origins_in_video(source, frames, len(pictures))
-    else:
-        names = _names_of(source, len(pictures)) if pictures else []
-        origins = [(name, 0, 0.0) for name in names]
-    rows = [
-        _to_row(face, origin, face_id)
-        for picture, origin in zip(pictures, origins, strict=True)
-        for face_id, face in enumerate(picture)
-    ]
-    return pd.DataFrame(rows, columns=list(_COLUMN_TYPES)).astype(_COLUMN_TYPES)
-
-
 def _refuse_single_picture(images: object) -> None:
     single = isinstance(images, str | Path | Image.Image)
     if single or (isinstance(images, np.ndarray) and images.ndim <= 3):
@@ -238,57 +178,3 @@ def _refuse_single_picture(images: object) -> None:
 def _to_emotion(face: FaceBox, probabilities: np.ndarray) -> FaceEmotion:
     emotions = dict(zip(EMOTIONS, map(float, probabilities), strict=True))
     return FaceEmotion(box=face.box, detection_score=face.score, emotions=emotions)
-
-
-def _pictures_of(faces: object) -> list[list[FaceEmotion]]:
-    items = _listed(faces)
-    one_picture = any(isinstance(item, FaceEmotion) for item in items)
-    return [items] if one_picture else [_listed(item) for item in items]
-
-
-def _listed(faces: object) -> list:
-    if not isinstance(faces, Iterable) or isinstance(faces, str | Mapping):
-        raise TypeError(
-            f"faces must be a list of FaceEmotion, or a list of such lists, got "
-            f"{type(faces).__name__}; pass what recognize or recognize_batch returned"
-        )
-    return list(faces)
-
-
-def _origins_in_video(
-    source: object, frames: "Iterable[VideoFrame]", pictures: int
-) -> list[tuple[str, int, float]]:
-    name = "video" if source is None else source
-    if not isinstance(name, str | Path):
-        raise TypeError(f"with frames, source must be one name, got {type(name).__name__}")
-    frames = list(frames) if isinstance(frames, Iterable) else [frames]
-    for frame in frames:
-        if not (hasattr(frame, "index") and hasattr(frame, "time_s")):
-            raise TypeError(
-                f"frames must hold frames as read_video gives them, got {type(frame).__name__}"
-            )
-    if len(frames) != pictures:
-        raise ValueError(
-            f"frames must hold each picture's frame: got {len(frames)} for {pictures} pictures"
-        )
-    return [(str(name), frame.index, frame.time_s) for frame in frames]
-
-
-def _names_of(source: object, pictures: int) -> list[str]:
-    if source is None:
-        return [str(number) for number in range(pictures)]
-    names = [source] if isinstance(source, str | Path) else list(source)
-    if len(names) != pictures:
-        raise ValueError(
-            f"source must name each picture once: got {len(names)} for {pictures} pictures"
-        )
-    return [str(name) for name in names]
-
-
-def _to_row(face: FaceEmotion, origin: tuple[str, int, float], face_id: int) -> tuple:
-    if not isinstance(face, FaceEmotion):
-        raise TypeError(
-            f"faces must hold FaceEmotion records, got {type(face).__name__}; pass what "
-            "recognize or recognize_batch returned"
-        )
-    return (*origin, face_id, *face.box, *face.emotions.values(), face.top)

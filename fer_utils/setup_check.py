@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from .detector import DETECTOR_FILE, metrics_warning, read_detector_file
+from .mediapipe_detector import DETECTOR_FILE, metrics_warning, read_detector_file
 
 _PACKAGES = ("numpy", "tensorflow", "keras", "imbalanced-learn")
 _TIMED_CALLS = 5
@@ -88,7 +88,7 @@ def _check_detector_file() -> str:
 
 
 def _check_detection() -> str:
-    from .faces import FaceDetector
+    from .detector import FaceDetector
 
     with FaceDetector() as detector:
         count = len(detector.detect(_portrait()))

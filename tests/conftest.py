@@ -1,8 +1,10 @@
-"""What all tests share: figures are drawn without a screen and closed after each test."""
+"""What all tests share: a face detector, and figures without a screen, closed after each test."""
 
 import matplotlib
 import matplotlib.pyplot as plt
 import pytest
+
+from fer_utils import FaceDetector
 
 matplotlib.use("Agg")
 
@@ -11,3 +13,9 @@ matplotlib.use("Agg")
 def close_figures():
     yield
     plt.close("all")
+
+
+@pytest.fixture(scope="session")
+def detector():
+    with FaceDetector() as detector:
+        yield detector

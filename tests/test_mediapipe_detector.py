@@ -1,0 +1,79 @@
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from fer_utils import mediapipe_detector
+from fer_utils.detector import FaceDetector
+
+
+def test_a_changed_or_missing_detector_file_is_refused(tmp_path, monkeypatch):
+    changed = tmp_path / "changed.tflite"
+    changed.write_bytes(mediapipe_detector.DETECTOR_FILE.read_bytes()[:-1] + b"?")
+    monkeypatch.setattr(mediapipe_detector, "DETECTOR_FILE", changed)
+    with pytest.raises(ValueError, match=r"changed\.tflite.*SHA-256"):
+        FaceDetector()
+    changed.unlink()
+    with pytest.raises(FileNotFoundError, match=r"changed\.tflite.*repository"):
+        FaceDetector()
+
+
+def test_a_mediapipe_that_sends_metrics_is_warned_about(monkeypatch):
+    for version in ("0.10.30", "0.10.34"):
+        monkeypatch.setattr("importlib.metadata.version", lambda name, v=version: v)
+        assert mediapipe_detector.metrics_warning() is None
+    monkeypatch.setattr("importlib.metadata.version", lambda name: "0.10.35")
+    with pytest.warns(UserWarning, match=r"0\.10\.35 reports its use.*mediapipe==0\.10\.32"):
+        FaceDetector().close()
+
+
+def run_python(code: str, *prefix: str, **environment: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [*prefix, sys.executable, "-c", code],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="says how Linux is mended")
+def test_a_missing_system_library_is_named_with_its_remedy(tmp_path):
+    (tmp_path / "libGL.so.1").touch()  # found first, and no library
+    code = "from fer_utils import FaceDetector; FaceDetector()"
+    ended = run_python(code, LD_LIBRARY_PATH=str(tmp_path))
+    assert "ImportError: MediaPipe needs a system library" in ended.stderr
+    assert "libGL.so.1" in ended.stderr
+    assert "apt-get install libegl1" in ended.stderr
+
+
+def test_a_detector_left_open_makes_no_noise_at_exit():
+    ended = run_python("from fer_utils import FaceDetector; left_open = FaceDetector()")
+    assert ended.returncode == 0
+    assert "Traceback" not in ended.stderr
+
+
+RECOGNIZE = """
+import numpy as np
+from skimage.data import astronaut
+from fer_utils import EmotionRecognizer, FaceDetector, SoftVote, build_vgg
+
+with FaceDetector() as detector:
+    assert EmotionRecognizer(SoftVote([build_vgg()]), detector).recognize(astronaut())
+"""
+CONNECT = (
+    "import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM).connect(('127.0.0.1', 9))"
+)
+
+
+@pytest.mark.skipif(
+    shutil.which("strace") is None and "CI" not in os.environ, reason="needs Debian's strace"
+)
+@pytest.mark.parametrize(("code", "opens"), [(RECOGNIZE, False), (CONNECT, True)])
+def test_recognition_opens_no_network_connection(tmp_path, code, opens):
+    log = tmp_path / "calls.txt"
+    calls = "trace=connect,sendto,sendmsg,sendmmsg"
+    ended = run_python(code, "strace", "-f", "--seccomp-bpf", "-e", calls, "-o", str(log))
+    assert ended.returncode == 0, ended.stderr
+    assert ("AF_INET" in log.read_text()) is opens

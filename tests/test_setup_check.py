@@ -4,7 +4,7 @@ import json
 import keras
 import pytest
 
-from fer_utils import detector, vote
+from fer_utils import mediapipe_detector, vote
 from fer_utils.models import build_vgg
 from fer_utils.setup_check import check_setup
 
@@ -37,7 +37,7 @@ def test_a_whole_setup_is_ready(shipped):
 
 def test_missing_pieces_are_reported_with_their_remedy(shipped, tmp_path, monkeypatch):
     shipped.write_bytes(b"damaged")
-    monkeypatch.setattr(detector, "DETECTOR_FILE", tmp_path / "gone.tflite")
+    monkeypatch.setattr(mediapipe_detector, "DETECTOR_FILE", tmp_path / "gone.tflite")
     report = check_setup()
     assert not report.ok
     assert "marked FIX" in str(report)

@@ -1,20 +1,29 @@
-"""The VGG-style network and its weights files."""
+"""The VGG-style network, as Keras builds, trains and loads it."""
 
-import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import keras
+import numpy as np
 from keras import layers
 
 from .emotions import EMOTIONS
-
-# The halvings below bring every one of these sizes to 2x2, so the same weights fit them all.
-SMALLEST_SIZE, LARGEST_SIZE = 34, 49
-
-_FILTERS_OF_BLOCK = (64, 128, 256, 512)
-_UNITS_OF_DENSE = (1024, 256)
+from .plan import (
+    KERNEL_SIZE,
+    LARGEST_SIZE,
+    NORM_EPSILON,
+    PIXEL_OFFSET,
+    PIXEL_SCALE,
+    PLAN,
+    POOL_SIZE,
+    SMALLEST_SIZE,
+    Classifier,
+    Conv,
+    Dense,
+    Flatten,
+    Pool,
+)
+from .weights import find_weights, foreign_weights, network_name
 
 
 def build_vgg(
@@ -57,42 +66,46 @@ def build_vgg(
     """
     _check_plan(input_shape, num_classes, dropout)
     inputs = keras.Input(input_shape, name="pixels")
-    x = layers.Rescaling(1 / 127.5, offset=-1, name="rescaling")(inputs)
-    padding = "valid"
-    for block, filters in enumerate(_FILTERS_OF_BLOCK, start=1):
-        for part in (1, 2):
-            x = _conv(x, filters, padding, name=f"block{block}_conv{part}")
-            padding = "same"
-        x = layers.MaxPooling2D(name=f"block{block}_pool")(x)
-        x = layers.Dropout(dropout, name=f"block{block}_dropout")(x)
-    x = layers.Flatten(name="flatten")(x)
-    for number, units in enumerate(_UNITS_OF_DENSE, start=1):
-        x = _dense(x, units, name=f"dense{number}")
-    # Probabilities stay float32 when the rest computes in a shorter type.
-    outputs = layers.Dense(num_classes, activation="softmax", dtype="float32", name="dense3")(x)
-    return keras.Model(inputs, outputs, name=name)
+    x = layers.Rescaling(PIXEL_SCALE, offset=PIXEL_OFFSET, name="rescaling")(inputs)
+    for step in PLAN:
+        match step:
+            case Conv():
+                x = _norm_relu(_conv(step)(x), step.name)
+            case Pool(block):
+                x = layers.MaxPooling2D(POOL_SIZE, name=f"{block}_pool")(x)
+                x = layers.Dropout(dropout, name=f"{block}_dropout")(x)
+            case Flatten(flatten):
+                x = layers.Flatten(name=flatten)(x)
+            case Dense():
+                x = _norm_relu(_dense(step)(x), step.name)
+            case Classifier(classifier):
+                x = _softmax(num_classes, classifier)(x)
+    return keras.Model(inputs, x, name=name)
 
 
-def _conv(x: keras.KerasTensor, filters: int, padding: str, name: str) -> keras.KerasTensor:
-    x = layers.Conv2D(
-        filters,
-        3,
-        padding=padding,
+def _conv(step: Conv) -> keras.Layer:
+    return layers.Conv2D(
+        step.filters,
+        KERNEL_SIZE,
+        padding=step.padding,
         use_bias=False,  # batch norm adds its own
         kernel_initializer="he_normal",
-        name=name,
-    )(x)
-    return _norm_relu(x, name)
+        name=step.name,
+    )
 
 
-def _dense(x: keras.KerasTensor, units: int, name: str) -> keras.KerasTensor:
-    x = layers.Dense(units, use_bias=False, kernel_initializer="he_normal", name=name)(x)
-    return _norm_relu(x, name)
+def _dense(step: Dense) -> keras.Layer:
+    return layers.Dense(step.units, use_bias=False, kernel_initializer="he_normal", name=step.name)
 
 
 def _norm_relu(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
-    x = layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(x)
-    return layers.ReLU(name=f"{name}_relu")(x)
+    norm = layers.BatchNormalization(momentum=0.9, epsilon=NORM_EPSILON, name=f"{name}_norm")
+    return layers.ReLU(name=f"{name}_relu")(norm(x))
+
+
+def _softmax(num_classes: int, name: str) -> keras.Layer:
+    # Probabilities stay float32 when the rest computes in a shorter type.
+    return layers.Dense(num_classes, activation="softmax", dtype="float32", name=name)
 
 
 def _check_plan(input_shape: Sequence[int], num_classes: int, dropout: float) -> None:
@@ -146,25 +159,69 @@ def load_weights(path: str | Path) -> keras.Model:
     ValueError
         If the file is damaged or holds the weights of another network.
     """
-    path = Path(os.path.expanduser(path))
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"There is no weights file {str(path)!r}. Train one with "
-            "`python -m fer_utils.training --help`, or clone the repository with its weights."
-        )
-    if not path.name.endswith(".weights.h5"):
-        raise ValueError(
-            f"Weights are read from files named *.weights.h5, got {path.name!r}. "
-            "Save with model.save_weights('name.weights.h5')."
-        )
-    # TensorFlow refuses other characters, such as those of a downloaded "best (1).weights.h5".
-    name = re.sub(r"[^A-Za-z0-9_.]+", "_", path.name.removesuffix(".weights.h5")).strip("_")
-    model = build_vgg(name=name or "vgg")
+    path = find_weights(path)
+    model = build_vgg(name=network_name(path))
     try:
         model.load_weights(path)
     except Exception as error:  # h5py and Keras raise anything from KeyError to OSError here
-        raise ValueError(
-            f"{str(path)!r} does not hold the weights of build_vgg(): the file is damaged or was "
-            f"saved from another network ({type(error).__name__}: {error})"
-        ) from error
+        raise foreign_weights(path, error) from error
     return model
+
+
+class KerasNetwork:
+    """A Keras model as a voter: whole pixels in, probabilities out.
+
+    It computes with the weights that the model has at the time, so a model may train on.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Takes grey pictures of one size, (n, h, w, 1), and returns the probabilities of the 7
+        emotions, (n, 7).
+
+    Attributes
+    ----------
+    name : str
+        The model's.
+    input_size : tuple of int
+        Height and width of the pictures in px.
+
+    Raises
+    ------
+    TypeError
+        If it is not a keras.Model.
+    ValueError
+        If it takes or returns other shapes.
+    """
+
+    def __init__(self, model: keras.Model) -> None:
+        if not isinstance(model, keras.Model):
+            raise TypeError(
+                f"models must be networks, got {model!r}. Weights files go to "
+                "SoftVote.from_weights([...])."
+            )
+        _check_shapes(model)
+        self.name = model.name
+        self.input_size = model.input_shape[1:3]
+        # `Model.predict_on_batch` is as quick, but it is traced again when the number of pictures
+        # changes, for which TensorFlow prints warnings; `Model.predict` spends more on
+        # bookkeeping than on a face.
+        pixels = keras.InputSpec(shape=model.input_shape, dtype="float32")
+        self._function = keras.export.ExportArchive().add_endpoint("vote", model, [pixels])
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """Return the probabilities, float32 (n, 7), of grey pictures, uint8 (n, h, w)."""
+        pixels = images[..., None].astype(np.float32)
+        return keras.ops.convert_to_numpy(self._function(pixels))
+
+
+def _check_shapes(model: keras.Model) -> None:
+    # A network that was never built has no shapes.
+    taken, returned = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
+    gray = isinstance(taken, tuple) and len(taken) == 4 and (taken[0], taken[3]) == (None, 1)
+    if not gray or None in taken[1:] or returned != (None, len(EMOTIONS)):
+        raise ValueError(
+            f"models must take (None, h, w, 1) and return (None, {len(EMOTIONS)}), a probability "
+            f"for each of {', '.join(EMOTIONS)}; got {model.name!r}, which takes {taken} and "
+            f"returns {returned}."
+        )

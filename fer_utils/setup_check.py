@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from .mediapipe_detector import DETECTOR_FILE, metrics_warning, read_detector_file
 
-_PACKAGES = ("numpy", "tensorflow", "keras", "imbalanced-learn")
+_PACKAGES = ("numpy", "tensorflow", "keras", "openvino", "imbalanced-learn")
 _TIMED_CALLS = 5
 
 

@@ -3,15 +3,20 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Union
 
-import keras
 import numpy as np
 
 from .emotions import EMOTIONS
-from .models import load_weights
 from .paths import SAVED_MODELS, write_whole
+from .runtime import LightNetwork, load_network
+
+if TYPE_CHECKING:
+    import keras
+
+    from .models import KerasNetwork
 
 SHIPPED_VOTE = SAVED_MODELS / "vote.json"
 
@@ -28,9 +33,9 @@ class SoftVote:
 
     Parameters
     ----------
-    models : sequence of keras.Model
-        At least one network; all take grey pictures of one size, (n, h, w, 1), and return the
-        probabilities of the 7 emotions, (n, 7).
+    models : sequence of LightNetwork or keras.Model
+        At least one network. Each Keras model takes grey pictures, (n, h, w, 1), and returns the
+        probabilities of the 7 emotions, (n, 7); the pictures of all have one size.
     temperature : float
         Above 0; 1 leaves the mean as it is.
 
@@ -40,23 +45,19 @@ class SoftVote:
         If there is no network, one of them takes or returns other shapes, or the temperature is
         not above 0.
     TypeError
-        If one of them is not a keras.Model.
+        If one of them is no network.
     """
 
-    def __init__(self, models: Sequence[keras.Model], temperature: float = 1.0) -> None:
-        if isinstance(models, keras.Model) or not models:
+    def __init__(
+        self, models: Sequence[Union[LightNetwork, "keras.Model"]], temperature: float = 1.0
+    ) -> None:
+        if not isinstance(models, Sequence) or not models:
             raise ValueError(
                 f"models must be a list of one network or more, got {models!r}. "
                 "Wrap a single network: SoftVote([model])."
             )
-        for model in models:
-            if not isinstance(model, keras.Model):
-                raise TypeError(
-                    f"models must be networks, got {model!r}. Weights files go to "
-                    "SoftVote.from_weights([...])."
-                )
-            _check_shapes(model)
-        sizes = {model.input_shape[1:3] for model in models}
+        networks = [_as_network(model) for model in models]
+        sizes = {network.input_size for network in networks}
         if len(sizes) > 1:
             raise ValueError(
                 f"models must all take pictures of one size (h, w), got {sorted(sizes)}."
@@ -64,17 +65,17 @@ class SoftVote:
         if not temperature > 0:
             raise ValueError(f"temperature must be above 0, got {temperature!r}.")
         self.models = tuple(models)
-        self._functions = [_compiled(model) for model in models]
+        self._networks = networks
         self.temperature = float(temperature)
 
     @classmethod
     def from_weights(cls, paths: Sequence[str | Path], temperature: float = 1.0) -> "SoftVote":
-        """Let the networks of these weights files vote; see `load_weights` for the errors."""
+        """Let the networks of these weights files vote; see `load_network` for the errors."""
         if isinstance(paths, str | Path):
             raise ValueError(
                 f"Weights files come as a list, even a single one: write [{str(paths)!r}]."
             )
-        return cls([load_weights(path) for path in paths], temperature)
+        return cls([load_network(path) for path in paths], temperature)
 
     @classmethod
     def load(cls, path: str | Path = SHIPPED_VOTE) -> "SoftVote":
@@ -139,7 +140,7 @@ class SoftVote:
         return apply_temperature(mean, self.temperature)
 
     def _checked(self, images: np.ndarray) -> np.ndarray:
-        expected = self.models[0].input_shape[1:3]
+        expected = self._networks[0].input_size
         images = np.asarray(images)
         if images.ndim != 3 or images.shape[1:] != expected or images.dtype != np.uint8:
             raise ValueError(
@@ -151,32 +152,18 @@ class SoftVote:
     def _mean_proba(self, images: np.ndarray) -> np.ndarray:
         mean = np.empty((len(images), len(EMOTIONS)), np.float32)
         for start in range(0, len(images), _BATCH):
-            pixels = images[start : start + _BATCH, ..., None].astype(np.float32)
-            votes = [keras.ops.convert_to_numpy(vote(pixels)) for vote in self._functions]
+            batch = images[start : start + _BATCH]
+            votes = [network(batch) for network in self._networks]
             mean[start : start + _BATCH] = np.mean(votes, axis=0)
         return mean
 
 
-def _check_shapes(model: keras.Model) -> None:
-    # A network that was never built has no shapes.
-    taken, returned = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
-    gray = isinstance(taken, tuple) and len(taken) == 4 and (taken[0], taken[3]) == (None, 1)
-    if not gray or None in taken[1:] or returned != (None, len(EMOTIONS)):
-        raise ValueError(
-            f"models must take (None, h, w, 1) and return (None, {len(EMOTIONS)}), a probability "
-            f"for each of {', '.join(EMOTIONS)}; got {model.name!r}, which takes {taken} and "
-            f"returns {returned}."
-        )
+def _as_network(model: Union[LightNetwork, "keras.Model"]) -> Union[LightNetwork, "KerasNetwork"]:
+    if isinstance(model, LightNetwork):
+        return model
+    from .models import KerasNetwork  # takes seconds: it imports TensorFlow
 
-
-def _compiled(model: keras.Model) -> Callable:
-    """Return the network as a function that is traced once, for any number of pictures.
-
-    `Model.predict_on_batch` is as quick, but it is traced again when the number changes, for
-    which TensorFlow prints warnings; `Model.predict` spends more on bookkeeping than on a face.
-    """
-    pixels = keras.InputSpec(shape=model.input_shape, dtype="float32")
-    return keras.export.ExportArchive().add_endpoint("probabilities", model, [pixels])
+    return KerasNetwork(model)
 
 
 def write_vote(path: Path, weights: Sequence[Path], temperature: float) -> None:

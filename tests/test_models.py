@@ -8,6 +8,9 @@ from keras import layers
 
 from fer_utils import SoftVote, build_vgg
 from fer_utils.models import at_size, load_weights
+from fer_utils.runtime import load_network
+
+READERS = pytest.mark.parametrize("read", [load_weights, load_network])
 
 FACES = np.random.default_rng(0).integers(0, 256, (2, 48, 48, 1), dtype=np.uint8)
 
@@ -136,16 +139,18 @@ def test_weights_make_the_round_trip(vgg, weights_file):
     assert np.array_equal(predict(loaded, FACES), predict(vgg, FACES))
 
 
-def test_a_weights_path_may_begin_at_home(weights_file, monkeypatch):
+@READERS
+def test_a_weights_path_may_begin_at_home(weights_file, monkeypatch, read):
     monkeypatch.setenv("HOME", str(weights_file.parent))
-    assert load_weights(f"~/{weights_file.name}").name == "mine"
+    assert read(f"~/{weights_file.name}").name == "mine"
 
 
+@READERS
 @pytest.mark.parametrize("name", ["-größte (1).weights.h5", "ü.weights.h5"])
-def test_a_weights_file_may_have_any_name(weights_file, tmp_path, name):
+def test_a_weights_file_may_have_any_name(weights_file, tmp_path, read, name):
     path = tmp_path / name
     shutil.copy(weights_file, path)
-    assert SoftVote.from_weights([path]).predict_proba(FACES[..., 0]).shape == (2, 7)
+    assert SoftVote([read(path)]).predict_proba(FACES[..., 0]).shape == (2, 7)
 
 
 def damaged(path, weights_file):
@@ -166,24 +171,33 @@ def of_another_network(path, weights_file):
     )
 
 
+def of_other_channels(path, weights_file):
+    build_vgg((48, 48, 3)).save_weights(path)
+
+
+@READERS
 @pytest.mark.filterwarnings("ignore:Skipping nested container")
 @pytest.mark.parametrize(
-    "spoil", [damaged, of_no_hdf5, of_three_emotions, of_another_network], ids=lambda f: f.__name__
+    "spoil",
+    [damaged, of_no_hdf5, of_three_emotions, of_another_network, of_other_channels],
+    ids=lambda spoil: spoil.__name__,
 )
-def test_a_file_that_holds_no_such_weights_is_named(weights_file, tmp_path, spoil):
+def test_a_file_that_holds_no_such_weights_is_named(weights_file, tmp_path, read, spoil):
     path = tmp_path / "spoilt.weights.h5"
     spoil(path, weights_file)
     with pytest.raises(ValueError, match=r"spoilt\.weights\.h5' does not hold the weights of"):
-        load_weights(path)
+        read(path)
 
 
-def test_a_missing_file_is_named(tmp_path):
+@READERS
+def test_a_missing_file_is_named(tmp_path, read):
     with pytest.raises(FileNotFoundError, match=r"no weights file '.*none\.weights\.h5'"):
-        load_weights(tmp_path / "none.weights.h5")
+        read(tmp_path / "none.weights.h5")
 
 
-def test_a_file_of_another_format_is_refused(tmp_path):
+@READERS
+def test_a_file_of_another_format_is_refused(tmp_path, read):
     path = tmp_path / "model.keras"
     path.touch()
     with pytest.raises(ValueError, match=r"files named \*\.weights\.h5, got 'model\.keras'"):
-        load_weights(path)
+        read(path)

@@ -31,7 +31,14 @@ def test_a_whole_setup_is_ready(shipped):
     report = check_setup()
     assert report.ok, report
     text = str(report)
-    for expected in ("tensorflow", "opens no network", "checksum right", "1 face", "ready."):
+    for expected in (
+        "tensorflow",
+        "openvino",
+        "opens no network",
+        "checksum right",
+        "1 face",
+        "ready.",
+    ):
         assert expected in text
 
 

@@ -1,56 +1,82 @@
 """The face detector: looks at a picture with MediaPipe and returns the faces found."""
 
+import math
 import warnings
-from typing import Any
+from collections.abc import Sequence
 
-import numpy as np
 from PIL import Image
 
-from .faces import KEYPOINTS, FaceBox, overlap
+from .faces import FaceBox, is_same_face, merge_faces, overlap
 from .images import ImageSource, load_image
-from .mediapipe_detector import create_detector, metrics_warning, read_detector_file
+from .mediapipe_detector import metrics_warning, read_detector_file
+from .tiles import VIEW_PX, View, shrink, tiles, window_around
+from .viewer import Viewer
 
 # Lower scores make faces of the cat and the flower among the photographs that scikit-image and
 # scikit-learn ship.
 MIN_CONFIDENCE = 0.6
-# The longer side of what the detector is shown: its network's input. Pillow averages the pixels
-# when it shrinks, MediaPipe skips some and misses more of the small faces.
-_LOOK_PX = 128
-# The side of a face's own window in the second look, as a multiple of its box.
+# What scores less at first sight is not worth a closer look, which then decides.
+_WORTH_A_LOOK = 0.3
+# Up to this longer side one view of the whole picture is enough, unless it is to be thorough.
+_LARGEST_WITHOUT_TILES_PX = 640
+# The smallest tiles are shrunk this many times.
+_FINEST, _FINEST_WHEN_THOROUGH = 3, 2
+# The side of a face's own window in the closer look, as a multiple of its box.
 _WINDOW_TO_BOX = 2.4
+# The score a doubtful face must reach, from the confidence asked for (0) to certainty (1): with
+# less, headlamps and wheels count as faces.
+_SURER = 0.2
+# Boxes that overlap this much are the same face, before and after it has moved.
+_SAME_PLACE = 0.2
 
 
 class FaceDetector:
     """Finds faces with MediaPipe's short-range BlazeFace; opens no network connection.
 
-    It looks twice: at the whole picture, then at each face's own surroundings. BlazeFace sees
-    128x128 px only, so the second look places the eyes and the mouth of a small face more
-    precisely. Made for faces within about two metres of the camera: small ones in a
-    large picture are missed. Close it with `close()`, or use it in a `with` statement.
+    BlazeFace sees 128x128 px only and misses the small faces in them. So the detector looks at
+    the whole picture and, if that is large, at overlapping tiles of it, at several scales. A
+    face counts when it is seen again in a closer look at its own surroundings, which places its
+    eyes and its mouth more precisely. What share of the faces of each size is found that way,
+    tests/benchmarks/bench_detection.py prints. Close it with `close()`, or use it in a `with`
+    statement.
 
     Parameters
     ----------
     min_confidence : float
-        Faces with a lower score than this, from 0 to 1, are left out.
+        Faces with a lower score than this, from 0 to 1, are left out. Those found in tiles only
+        must pass one more look, both with a higher score: every tile is a chance to be mistaken.
+    thorough : bool
+        Whether to look for the smallest faces too. By default pictures of up to 640 px are
+        looked at as a whole, and in larger ones the tiles grow with the picture, so that a look
+        at it takes about the same time. With `thorough`, tiles of a fixed, smaller size cover
+        any picture; the time grows with its area.
 
     Raises
     ------
     ValueError
         `min_confidence` is outside 0-1, or the detector's file is not the one that was shipped.
+    TypeError
+        `thorough` is neither True nor False.
     FileNotFoundError
         The detector's file is missing.
     ImportError
         MediaPipe, or a system library that it needs, is not installed.
     """
 
-    def __init__(self, min_confidence: float = MIN_CONFIDENCE) -> None:
+    def __init__(self, min_confidence: float = MIN_CONFIDENCE, *, thorough: bool = False) -> None:
         if not (isinstance(min_confidence, int | float) and 0 <= min_confidence <= 1):
             raise ValueError(
                 f"min_confidence must be a number between 0 and 1, got {min_confidence!r}"
             )
+        if not isinstance(thorough, bool):
+            raise TypeError(f"thorough must be True or False, got {thorough!r}")
         if warning := metrics_warning():
             warnings.warn(warning, stacklevel=2)
-        self._detector = create_detector(read_detector_file(), min_confidence)
+        self.min_confidence = min_confidence
+        self.thorough = thorough
+        self._viewer: Viewer | None = Viewer(
+            read_detector_file(), min(_WORTH_A_LOOK, min_confidence)
+        )
 
     def detect(self, image: ImageSource) -> list[FaceBox]:
         """Find the faces in a picture.
@@ -72,45 +98,52 @@ class FaceDetector:
         ValueError
             As `load_image` raises it, or the detector is closed.
         """
-        if self._detector is None:
-            raise ValueError("this FaceDetector is closed; make a new one with FaceDetector()")
-        picture = Image.fromarray(load_image(image))
-        first = self._look(picture, (0, 0, *picture.size))
-        faces = [self._look_closer(picture, face) for face in first]
-        return sorted(faces, key=lambda face: face.box)
+        picture = self._open(image)
+        clear, doubtful = self._look_at_whole(picture)
+        faces = self._look_closer(picture, clear, self.min_confidence)
+        doubtful += self._look_at_tiles(picture)
+        return _in_order(faces + self._make_sure(picture, _others(doubtful, faces)))
 
-    def _look(self, picture: Image.Image, window: tuple[int, int, int, int]) -> list[FaceBox]:
-        """Find the faces in a window (left, top, right, bottom) of a picture."""
-        import mediapipe
+    def follow(self, image: ImageSource, faces: Sequence[FaceBox]) -> list[FaceBox]:
+        """Find known faces again in a video's next picture, and newcomers unless they are small.
 
-        size = np.subtract(window[2:], window[:2])
-        look_size = np.ceil(size * min(1, _LOOK_PX / size.max())).astype(int)
-        look = picture.resize(
-            tuple(look_size), Image.Resampling.BILINEAR, box=window, reducing_gap=2.0
-        )
-        found = self._detector.detect(mediapipe.Image(mediapipe.ImageFormat.SRGB, np.array(look)))
-        scale = size / look_size
-        faces = [
-            _to_face_box(detection, look_size, scale, window[:2], picture.size)
-            for detection in found.detections
-        ]
-        return [face for face in faces if face]
+        It takes one look at each known face's surroundings and one at the whole picture, so it
+        is much quicker than `detect` in a large picture. A face is found again if it has moved
+        by no more than about half its own size.
 
-    def _look_closer(self, picture: Image.Image, face: FaceBox) -> FaceBox:
-        """Find a face again in a window of its own, where its points are seen more sharply."""
-        x, y, w, h = face.box
-        reach = _WINDOW_TO_BOX * max(w, h) / 2
-        center = np.array([x + w / 2, y + h / 2])
-        corners = np.rint([center - reach, center + reach]).clip(0, picture.size)
-        again = self._look(picture, tuple(corners.astype(int).ravel().tolist()))
-        best = max(again, key=lambda other: overlap(face, other), default=face)
-        return best if overlap(face, best) > 0.5 else face
+        Parameters
+        ----------
+        image : str, Path, PIL.Image.Image or numpy.ndarray
+            Any picture that `load_image` takes.
+        faces : sequence of FaceBox
+            The faces found in the picture before, which has the same size.
+
+        Returns
+        -------
+        list of FaceBox
+            As from `detect`. A known face that is not seen again is left out.
+
+        Raises
+        ------
+        FileNotFoundError
+            As `load_image` raises it.
+        TypeError
+            As `load_image` raises it, or `faces` is no sequence of `FaceBox`.
+        ValueError
+            As `load_image` raises it, one of `faces` lies outside the picture, or the detector
+            is closed.
+        """
+        picture = self._open(image)
+        _check_faces(faces, picture.size)
+        known = self._look_closer(picture, faces, self.min_confidence)
+        newcomers = _others(self._look_at_whole(picture)[0], known)
+        return _in_order(known + self._look_closer(picture, newcomers, self.min_confidence))
 
     def close(self) -> None:
         """Free the detector's memory. Closing twice does no harm."""
-        if self._detector is not None:
-            self._detector.close()
-            self._detector = None
+        if self._viewer is not None:
+            self._viewer.close()
+            self._viewer = None
 
     def __enter__(self) -> "FaceDetector":
         return self
@@ -118,22 +151,90 @@ class FaceDetector:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _open(self, image: ImageSource) -> Image.Image:
+        if self._viewer is None:
+            raise ValueError("this FaceDetector is closed; make a new one with FaceDetector()")
+        return Image.fromarray(load_image(image))
 
-def _to_face_box(
-    detection: Any, look_size: np.ndarray, scale: np.ndarray, offset: Any, picture_size: Any
-) -> FaceBox | None:
-    """Bring a detection into the picture's px and clip it; None if its box is all outside."""
-    box = detection.bounding_box
-    upper_left = np.array([box.origin_x, box.origin_y])
-    lower_right = upper_left + np.array([box.width, box.height])
-    corners = np.array([upper_left, lower_right]) * scale + offset
-    (left, top), (right, bottom) = np.rint(corners.clip(0, picture_size)).astype(int).tolist()
-    if right <= left or bottom <= top:
-        return None
-    shares = np.array([(point.x, point.y) for point in detection.keypoints])
-    points = map(tuple, (shares * look_size * scale + offset).tolist())
-    return FaceBox(
-        box=(left, top, right - left, bottom - top),
-        score=float(detection.categories[0].score),
-        keypoints=dict(zip(KEYPOINTS, points, strict=True)),
-    )
+    def _look_at_whole(self, picture: Image.Image) -> tuple[list[FaceBox], list[FaceBox]]:
+        """Return the faces in a view of the whole picture: the clear ones, and the doubtful."""
+        whole = shrink(picture, (0, 0, *picture.size))
+        (found,) = self._viewer.look([whole], picture.size)
+        clear = [face for face in found if face.score >= self.min_confidence]
+        return clear, [face for face in found if face.score < self.min_confidence]
+
+    def _look_at_tiles(self, picture: Image.Image) -> list[FaceBox]:
+        """Return the faces in tiles of the picture, some of them several times."""
+        finest = self._finest_scale(max(picture.size))
+        views = list(tiles(picture, finest)) if finest else []
+        found = zip(views, self._viewer.look(views, picture.size), strict=True)
+        return [face for view, faces in found for face in faces if _fits_in_tile(face, view)]
+
+    def _finest_scale(self, longer_side: int) -> int | None:
+        """Say how many times the smallest tiles are to be shrunk; None if no tiles are needed."""
+        if self.thorough:
+            return _FINEST_WHEN_THOROUGH
+        if longer_side <= _LARGEST_WITHOUT_TILES_PX:
+            return None
+        return max(_FINEST, math.ceil(longer_side / _LARGEST_WITHOUT_TILES_PX))
+
+    def _make_sure(self, picture: Image.Image, faces: Sequence[FaceBox]) -> list[FaceBox]:
+        """Look twice: at a texture taken for a face, a slightly shifted look is less certain."""
+        surer = self.min_confidence + _SURER * (1 - self.min_confidence)
+        return self._look_closer(picture, self._look_closer(picture, faces, surer), surer)
+
+    def _look_closer(
+        self, picture: Image.Image, faces: Sequence[FaceBox], min_confidence: float
+    ) -> list[FaceBox]:
+        """Find faces again in windows of their own, where their points are seen more sharply."""
+        windows = (window_around(face.box, _WINDOW_TO_BOX, picture.size) for face in faces)
+        views = [shrink(picture, window) for window in windows]
+        again = [
+            max(found, key=lambda other: overlap(face, other), default=None)
+            for face, found in zip(faces, self._viewer.look(views, picture.size), strict=True)
+        ]
+        return merge_faces(
+            closer
+            for face, closer in zip(faces, again, strict=True)
+            if closer and overlap(face, closer) > _SAME_PLACE and closer.score >= min_confidence
+        )
+
+
+def _others(faces: Sequence[FaceBox], known: Sequence[FaceBox]) -> list[FaceBox]:
+    """Leave one box a face, and none of the faces that are known already."""
+    return [
+        face for face in merge_faces(faces) if not any(is_same_face(face, other) for other in known)
+    ]
+
+
+def _fits_in_tile(face: FaceBox, view: View) -> bool:
+    """Tell whether a face takes up no more than half a tile; more is often a part of a face."""
+    return max(face.box[2:]) <= VIEW_PX / 2 * view.scale[0]
+
+
+def _in_order(faces: Sequence[FaceBox]) -> list[FaceBox]:
+    """Merge what several looks found and sort it from left to right, then top to bottom."""
+    return sorted(merge_faces(faces), key=lambda face: face.box)
+
+
+def _check_faces(faces: object, picture_size: tuple[int, int]) -> None:
+    if not isinstance(faces, Sequence) or not all(isinstance(face, FaceBox) for face in faces):
+        raise TypeError(
+            f"faces must be a list of FaceBox, as detect and follow return it, got {_kind(faces)}"
+        )
+    width, height = picture_size
+    for x, y, w, h in (face.box for face in faces):
+        if x < 0 or y < 0 or x + w > width or y + h > height:
+            raise ValueError(
+                f"faces must lie inside the picture of {width}x{height} px, one has the box "
+                f"{(x, y, w, h)}; follow faces between pictures of the same size, and call "
+                "detect when it changes"
+            )
+
+
+def _kind(faces: object) -> str:
+    name = type(faces).__name__
+    if not isinstance(faces, Sequence) or isinstance(faces, str):
+        return name
+    strangers = {type(face).__name__ for face in faces if not isinstance(face, FaceBox)}
+    return f"a {name} with {', '.join(sorted(strangers))}"

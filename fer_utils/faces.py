@@ -1,7 +1,7 @@
 """Faces: where they lie in a picture, and cut out the way FER2013's pictures stand."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,12 +12,15 @@ from .images import ImageSource, load_image, to_gray
 # In the order in which MediaPipe's BlazeFace returns them; right and left are the person's own.
 KEYPOINTS = ("right_eye", "left_eye", "nose_tip", "mouth_center", "right_ear", "left_ear")
 
-# Where these points lie in a picture of FER2013, as shares of its side: the means of what the
-# detector finds in its pictures, made symmetric because the pictures have no preferred side.
-_PLACE_IN_FRAME = {
-    "right_eye": (0.325, 0.397),
-    "left_eye": (0.675, 0.397),
-    "mouth_center": (0.500, 0.771),
+# How FER2013's frame is placed on a face: its centre and its side, each a sum of the key points
+# with these weights (see `_frame_in_picture`). tests/benchmarks/bench_crop.py prints them.
+_FRAME_WEIGHTS = {
+    "right_eye": (-0.280 - 0.242j, 6.280 - 1.002j),
+    "left_eye": (-0.280 + 0.242j, -6.280 - 1.002j),
+    "nose_tip": (0.613 + 0.000j, 0.000 + 1.737j),
+    "mouth_center": (0.183 + 0.000j, 0.000 - 0.783j),
+    "right_ear": (0.383 + 0.304j, -4.534 + 0.524j),
+    "left_ear": (0.383 - 0.304j, 4.534 + 0.524j),
 }
 
 
@@ -38,7 +41,7 @@ class FaceBox:
     Raises
     ------
     ValueError
-        The box has no area, or an eye or the mouth is missing from the key points.
+        The box has no area, or a key point is missing.
     """
 
     box: tuple[int, int, int, int]
@@ -50,27 +53,62 @@ class FaceBox:
             raise ValueError(
                 f"box must be (x, y, width, height) in px with a positive size, got {self.box}"
             )
-        missing = [name for name in _PLACE_IN_FRAME if name not in self.keypoints]
+        missing = [name for name in KEYPOINTS if name not in self.keypoints]
         if missing:
-            raise ValueError(f"keypoints must hold the eyes and the mouth, {missing} is missing")
+            raise ValueError(f"keypoints must hold each name in KEYPOINTS, {missing} is missing")
 
 
 def overlap(one: FaceBox, other: FaceBox) -> float:
     """Intersection over union of two boxes, 0-1."""
+    shared, one_area, other_area = _areas(one, other)
+    return shared / (one_area + other_area - shared)
+
+
+def is_same_face(one: FaceBox, other: FaceBox) -> bool:
+    """Tell whether two boxes are of one face: they overlap, or one lies mostly in the other.
+
+    The latter is how a part of a face lies in the whole one.
+    """
+    shared, one_area, other_area = _areas(one, other)
+    return overlap(one, other) > 0.3 or shared > 0.6 * min(one_area, other_area)
+
+
+def merge_faces(faces: Iterable[FaceBox]) -> list[FaceBox]:
+    """Leave one box a face, the one with the highest score.
+
+    Parameters
+    ----------
+    faces : iterable of FaceBox
+        Faces found in the same picture, some of them several times.
+
+    Returns
+    -------
+    list of FaceBox
+        From the highest score to the lowest; no two for which `is_same_face` holds.
+    """
+    kept: list[FaceBox] = []
+    for face in sorted(faces, key=lambda face: -face.score):
+        if not any(is_same_face(face, other) for other in kept):
+            kept.append(face)
+    return kept
+
+
+def _areas(one: FaceBox, other: FaceBox) -> tuple[int, int, int]:
+    """Areas in px: what two boxes share, and each of them."""
     (x1, y1, w1, h1), (x2, y2, w2, h2) = one.box, other.box
     width = min(x1 + w1, x2 + w2) - max(x1, x2)
     height = min(y1 + h1, y2 + h2) - max(y1, y2)
-    shared = max(width, 0) * max(height, 0)
-    return shared / (w1 * h1 + w2 * h2 - shared)
+    return max(width, 0) * max(height, 0), w1 * h1, w2 * h2
 
 
 def crop_face(image: ImageSource, face: FaceBox, size: int = 48) -> np.ndarray:
     """Cut out a face upright, in grey, framed as FER2013 frames its faces.
 
-    The frame is turned, scaled and moved so that, by least squares, the eyes and the mouth
-    come to lie where they lie on average in FER2013 (Umeyama, "Least-squares estimation of
-    transformation parameters between two point patterns", 1991; in the plane it reduces to one
-    complex division). Every pixel of the crop averages the part of the picture it covers.
+    The frame is turned, scaled and moved so that the eyes, the mouth and the other key points
+    come to lie as nearly as can be where they lie on average in FER2013, by generalised least
+    squares (Aitken, "On least squares and linear combination of observations", 1936): points
+    that vary less within FER2013, or together, are trusted accordingly. Every pixel of the crop
+    averages the part of the picture it covers.
     Where the frame leaves the picture, the picture's border is repeated: an even background
     as in FER2013, without the hard edge that black would draw beside the face.
 
@@ -93,7 +131,7 @@ def crop_face(image: ImageSource, face: FaceBox, size: int = 48) -> np.ndarray:
     FileNotFoundError, TypeError
         As `load_image` raises them.
     ValueError
-        As `load_image` raises it; `face` lies outside the picture, its eyes and mouth
+        As `load_image` raises it; `face` lies outside the picture, its key points
         coincide, or `size` is no whole number above 0.
     """
     if not isinstance(size, int) or size < 1:
@@ -122,13 +160,14 @@ def _frame_in_picture(face: FaceBox) -> tuple[complex, complex]:
 
     Points are complex numbers, x + iy: one factor then turns and scales at once.
     """
-    in_frame = np.array([complex(x, y) for x, y in _PLACE_IN_FRAME.values()])
-    in_picture = np.array([complex(*face.keypoints[name]) for name in _PLACE_IN_FRAME])
-    frame_offsets = in_frame - in_frame.mean()
-    side = np.vdot(frame_offsets, in_picture) / np.vdot(frame_offsets, frame_offsets)
+    points = np.array([complex(*face.keypoints[name]) for name in KEYPOINTS])
+    weights = np.array([_FRAME_WEIGHTS[name] for name in KEYPOINTS])
+    middle = points.mean()
+    # From the middle, so that the weights' rounding does not grow with the place in the picture.
+    center, side = (points - middle) @ weights
     if not abs(side) >= 1:
-        raise ValueError("face cannot be framed: its eyes and mouth are within one pixel")
-    return complex(in_picture.mean() - side * in_frame.mean()), complex(side)
+        raise ValueError("face cannot be framed: its key points are within about one pixel")
+    return complex(middle + center - side * (0.5 + 0.5j)), complex(side)
 
 
 def _cut_around(pixels: np.ndarray, origin: complex, side: complex) -> tuple[np.ndarray, complex]:

@@ -4,8 +4,9 @@ import atexit
 import hashlib
 import importlib.metadata
 import re
-import weakref
-from contextlib import suppress
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from .paths import SAVED_MODELS
@@ -16,7 +17,9 @@ DETECTOR_SHA256 = "bbff11cebd1eb27a1e004cae0b0e63ec8c551cbf34a4451148b4908b8db3e
 _PIP_REMEDY = "pip install mediapipe==0.10.32"
 _APT_REMEDY = "apt-get install libegl1 libgles2 libgl1 libglib2.0-0"
 
-_open_detectors: weakref.WeakSet[Any] = weakref.WeakSet()
+# It keeps them from garbage collection, which ends their worker threads before their `__del__`
+# waits for them, without end.
+_open_detectors: set[Any] = set()
 
 
 @atexit.register
@@ -69,6 +72,24 @@ def read_detector_file() -> bytes:
     return content
 
 
+@contextmanager
+def _without_tensorflow() -> Iterator[None]:
+    """Keep MediaPipe from importing TensorFlow, which takes seconds.
+
+    It asks only for a decorator of TensorFlow's documentation tools and does without where they
+    are missing; None in `sys.modules` stands for missing.
+    """
+    asked_for = "tensorflow.tools.docs"
+    if asked_for in sys.modules:
+        yield
+        return
+    sys.modules[asked_for] = None
+    try:
+        yield
+    finally:
+        del sys.modules[asked_for]
+
+
 def create_detector(model: bytes, min_confidence: float) -> Any:
     """Make MediaPipe's own detector from the bytes of its file.
 
@@ -78,7 +99,8 @@ def create_detector(model: bytes, min_confidence: float) -> Any:
         MediaPipe, or a system library that it needs, is not installed.
     """
     try:
-        from mediapipe.tasks.python import BaseOptions, vision
+        with _without_tensorflow():
+            from mediapipe.tasks.python import BaseOptions, vision
 
         options = vision.FaceDetectorOptions(
             base_options=BaseOptions(model_asset_buffer=model),
@@ -96,3 +118,9 @@ def create_detector(model: bytes, min_confidence: float) -> Any:
         ) from error
     _open_detectors.add(detector)
     return detector
+
+
+def close_detector(detector: Any) -> None:
+    """Free the memory of a detector that `create_detector` made. Nothing else frees it."""
+    detector.close()
+    _open_detectors.discard(detector)

@@ -31,7 +31,8 @@ def draw_faces(
     faces : sequence of FaceEmotion
         With ``box`` (x, y, w, h) in px.
     numbered : bool
-        Begin each label with the face's number, 1 for the first, as in `plot_probabilities`.
+        Begin each label with the face's number: the `face_id` of a `TrackedFace`, otherwise 1
+        for the first, as in `plot_probabilities`.
 
     Returns
     -------
@@ -51,7 +52,7 @@ def draw_faces(
     for face in faces:
         _draw_box(draw, face, line_px)
     for number, face in enumerate(faces, start=1):  # after all boxes: none crosses a label
-        prefix = f"{number}: " if numbered else ""
+        prefix = f"{getattr(face, 'face_id', number)}: " if numbered else ""
         _draw_tag(draw, canvas.size, face, prefix + caption(face))
     return np.array(canvas)
 

@@ -7,10 +7,43 @@ from pathlib import Path
 SAVED_MODELS = Path(__file__).resolve().parents[1] / "saved_models"
 
 
+def checked_target(argument: str, path: object, suffix: str) -> Path:
+    """Return the path of a file to write, with `~` resolved.
+
+    Raises
+    ------
+    FileNotFoundError
+        Its folder does not exist.
+    ValueError
+        It has another suffix, or is a folder.
+    TypeError
+        It is no path.
+    """
+    if not isinstance(path, str | Path):
+        raise TypeError(f"{argument} must name the file to write, got {type(path).__name__}")
+    target = Path(os.path.expanduser(path))
+    if target.suffix.lower() != suffix:
+        raise ValueError(
+            f"{argument} must end in {suffix}, the format that is written, got {str(path)!r}"
+        )
+    if target.is_dir():
+        raise ValueError(f"{argument} must name a file, {str(path)!r} is a folder")
+    if not target.parent.is_dir():
+        raise FileNotFoundError(
+            f"{argument}: there is no folder {str(target.parent)!r}; make it first, or choose "
+            "another"
+        )
+    return target
+
+
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     """Write a file under a temporary name, then give it its own: it is never half there."""
     temporary = path.with_name(f"tmp.{path.name}")
-    write(temporary)
-    with temporary.open("rb+") as file:
-        os.fsync(file.fileno())  # else a power failure could leave an empty file of that name
-    os.replace(temporary, path)
+    try:
+        write(temporary)
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())  # else a power failure could leave an empty file of that name
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

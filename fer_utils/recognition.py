@@ -1,7 +1,9 @@
 """A picture in, its faces with their emotions out."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,12 @@ from PIL import Image
 from .detector import MIN_CONFIDENCE, FaceDetector
 from .emotions import EMOTIONS
 from .faces import FaceBox, crop_face
-from .images import ImageSource, load_image
+from .images import ColorOrder, ImageSource, load_image
 from .vote import SoftVote
+
+# Pictures that share classifier calls, and faces in such a call: enough that more would not be
+# quicker, few enough that their faces take next to no memory.
+BATCH_SIZE = 64
 
 
 @dataclass(frozen=True)
@@ -86,7 +92,11 @@ class EmotionRecognizer:
 
     @classmethod
     def load(
-        cls, models: Sequence[str | Path] | None = None, *, min_confidence: float = MIN_CONFIDENCE
+        cls,
+        models: Sequence[str | Path] | None = None,
+        *,
+        min_confidence: float = MIN_CONFIDENCE,
+        thorough: bool = False,
     ) -> "EmotionRecognizer":
         """Load the shipped networks, or your own, and the shipped face detector.
 
@@ -95,8 +105,8 @@ class EmotionRecognizer:
         models : sequence of str or Path, optional
             Weights files that `train` wrote; their networks vote with equal weight. Without it,
             the vote in `saved_models`.
-        min_confidence : float
-            As `FaceDetector` takes it.
+        min_confidence, thorough : float, bool
+            As `FaceDetector` takes them.
 
         Raises
         ------
@@ -106,15 +116,17 @@ class EmotionRecognizer:
             As `FaceDetector` raises it.
         """
         classifier = SoftVote.load() if models is None else SoftVote.from_weights(models)
-        return cls(classifier, FaceDetector(min_confidence))
+        return cls(classifier, FaceDetector(min_confidence, thorough=thorough))
 
-    def recognize(self, image: ImageSource) -> list[FaceEmotion]:
+    def recognize(self, image: ImageSource, *, color: ColorOrder = "rgb") -> list[FaceEmotion]:
         """Find the faces in one picture and tell their emotions.
 
         Parameters
         ----------
         image : str, Path, PIL.Image.Image or numpy.ndarray
             Any picture that `load_image` takes.
+        color : {"rgb", "bgr"}
+            The order of an array's channels, as `load_image` takes it.
 
         Returns
         -------
@@ -133,15 +145,21 @@ class EmotionRecognizer:
                 f"image must be one picture, got a {type(image).__name__}; "
                 "pass several to recognize_batch"
             )
-        return self.recognize_batch([image])[0]
+        return self.recognize_batch([image], color=color)[0]
 
-    def recognize_batch(self, images: Iterable[ImageSource]) -> list[list[FaceEmotion]]:
-        """Find the faces in several pictures and tell all their emotions in one go.
+    def recognize_batch(
+        self, images: Iterable[ImageSource], *, color: ColorOrder = "rgb"
+    ) -> list[list[FaceEmotion]]:
+        """Find the faces in several pictures and tell their emotions, up to 64 faces at a time.
+
+        A generator of any length will do: of the pictures, one is held at a time.
 
         Parameters
         ----------
         images : iterable of str, Path, PIL.Image.Image or numpy.ndarray
             Any pictures that `load_image` takes, read one after the other.
+        color : {"rgb", "bgr"}
+            The order of the arrays' channels, as `load_image` takes it.
 
         Returns
         -------
@@ -151,19 +169,33 @@ class EmotionRecognizer:
         Raises
         ------
         FileNotFoundError, ValueError
-            As `load_image` raises them.
+            As `load_image` raises them; `recognize_folder` goes on instead.
         TypeError
-            `images` is a single picture, or one of them is no picture.
+            `images` is a single picture or cannot be iterated, or one of them is no picture.
         """
         _refuse_single_picture(images)
+        pictures = iter(images)
+        faces: list[list[FaceEmotion]] = []
+        while some := self._recognize_some(islice(pictures, BATCH_SIZE), color):
+            faces += some
+        return faces
+
+    def _recognize_some(
+        self, images: Iterable[ImageSource], color: ColorOrder
+    ) -> list[list[FaceEmotion]]:
         boxes_of_images: list[list[FaceBox]] = []
         crops: list[np.ndarray] = []
         for image in images:
-            pixels = load_image(image)
-            boxes_of_images.append(self.detector.detect(pixels))
-            crops += [crop_face(pixels, box) for box in boxes_of_images[-1]]
-        rows = iter(self.classifier.predict_proba(np.stack(crops)) if crops else ())
+            pixels = load_image(image, color=color)
+            cut_out = cut_out_faces(pixels, self.detector.detect(pixels))
+            boxes_of_images.append([box for box, _ in cut_out])
+            crops += [crop for _, crop in cut_out]
+        rows = self._classify(crops)
         return [[_to_emotion(box, next(rows)) for box in boxes] for boxes in boxes_of_images]
+
+    def _classify(self, crops: list[np.ndarray]) -> Iterator[np.ndarray]:
+        for start in range(0, len(crops), BATCH_SIZE):
+            yield from self.classifier.predict_proba(np.stack(crops[start : start + BATCH_SIZE]))
 
 
 def _refuse_single_picture(images: object) -> None:
@@ -173,6 +205,17 @@ def _refuse_single_picture(images: object) -> None:
             f"images must be several pictures, got a single {type(images).__name__}; "
             "pass one to recognize, or write [image]"
         )
+    if not isinstance(images, Iterable):
+        raise TypeError(f"images must be several pictures, got {type(images).__name__}")
+
+
+def cut_out_faces(pixels: np.ndarray, boxes: list[FaceBox]) -> list[tuple[FaceBox, np.ndarray]]:
+    """Crop the faces, without those whose key points coincide: nobody could tell their emotion."""
+    faces = []
+    for box in boxes:
+        with suppress(ValueError):
+            faces.append((box, crop_face(pixels, box)))
+    return faces
 
 
 def _to_emotion(face: FaceBox, probabilities: np.ndarray) -> FaceEmotion:

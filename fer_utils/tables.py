@@ -1,26 +1,66 @@
 """Recognised faces as a tidy table."""
 
-from collections.abc import Iterable, Mapping
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from .emotions import EMOTIONS
 from .recognition import FaceEmotion
 
 if TYPE_CHECKING:
+    from .stream import TrackedFace
     from .video_reader import VideoFrame  # It brings FFmpeg along.
 
-_COLUMN_TYPES = {
+_PLACE_TYPES = {
     "source": "str",
     "frame": "int64",
     "time_s": "float64",
     "face_id": "int64",
     **dict.fromkeys(("x", "y", "w", "h"), "int64"),
     **{f"p_{name}": "float64" for name in EMOTIONS},
-    "top": "str",
 }
+_COLUMN_TYPES = _PLACE_TYPES | {"top": "str"}
+_TRACKED_TYPES = _PLACE_TYPES | {f"raw_{name}": "float64" for name in EMOTIONS} | {"top": "str"}
+TRACKED_COLUMNS = tuple(_TRACKED_TYPES)
+
+
+class FaceTable:
+    """The faces of a video as they come in, kept compactly: under 200 bytes a face and frame.
+
+    Parameters
+    ----------
+    source : str
+        The video's name.
+    """
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._numbers = array("d")
+        self._tops = array("b")
+
+    def add(self, frame: int, time_s: float, faces: Sequence["TrackedFace"]) -> list[tuple]:
+        """Add the faces of a frame; return their rows, values in the order of `TRACKED_COLUMNS`."""
+        rows = []
+        for face in faces:
+            place = (frame, float(time_s), face.face_id, *face.box)
+            numbers = (*place, *face.emotions.values(), *face.raw_emotions.values())
+            self._numbers.extend(numbers)
+            self._tops.append(EMOTIONS.index(face.top))
+            rows.append((self._source, *numbers, face.top))
+        return rows
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return all rows so far as a table with the columns `TRACKED_COLUMNS`."""
+        names = TRACKED_COLUMNS[1:-1]
+        numbers = np.array(self._numbers).reshape(-1, len(names))
+        table = pd.DataFrame(numbers, columns=names)
+        table.insert(0, "source", self._source)
+        table["top"] = np.array(EMOTIONS)[np.array(self._tops, dtype=int)]
+        return table.astype(_TRACKED_TYPES)
 
 
 def to_frame(
@@ -45,8 +85,9 @@ def to_frame(
     -------
     pandas.DataFrame
         Columns source; frame and time_s, in seconds (0 for a still picture); face_id, from 0 in
-        each picture; x, y, w, h in px; p_angry to p_neutral, 0-1; top. The columns and their
-        types are the same without any face.
+        each picture unless they are `TrackedFace` records, which have their own; x, y, w, h in
+        px; p_angry to p_neutral, 0-1; top. The columns and their types are the same without any
+        face.
 
     Raises
     ------
@@ -121,4 +162,5 @@ def _to_row(face: FaceEmotion, origin: tuple[str, int, float], face_id: int) -> 
             f"faces must hold FaceEmotion records, got {type(face).__name__}; pass what "
             "recognize or recognize_batch returned"
         )
+    face_id = getattr(face, "face_id", face_id)
     return (*origin, face_id, *face.box, *face.emotions.values(), face.top)

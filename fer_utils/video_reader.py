@@ -4,14 +4,20 @@ import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from numbers import Real
 from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, TypeAlias
 
 import av
 import numpy as np
 from tqdm.auto import tqdm
 
+VideoSource: TypeAlias = str | Path | BinaryIO
+
 _TIME_TOLERANCE_S = 1e-6
+_USUAL_RATE = Fraction(25)
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +29,7 @@ class VideoFrame:
     index : int
         Its number in the video, from 0.
     time_s : float
-        When it is shown, in seconds from the video's start.
+        When it is shown, in seconds from the video's start; later than the frame before.
     image : numpy.ndarray
         uint8, shape (h, w, 3), RGB, turned upright as the video's metadata says.
     """
@@ -33,18 +39,22 @@ class VideoFrame:
     image: np.ndarray
 
 
+class DamagedVideoError(ValueError):
+    """A video cannot be read beyond some frame; those before it were."""
+
+
 def read_video(
-    source: str | Path, *, every_s: float = 0.0, progress: bool = False
+    source: VideoSource, *, every_s: float = 0.0, progress: bool = False
 ) -> Iterator[VideoFrame]:
     """Read the frames of a video, one after the other, each with its own time.
 
-    Only one frame is held in memory at a time. The times are those in the file, so that a
-    variable frame rate is honoured.
+    Only a few frames are held in memory at a time. The times are those in the file, so that a
+    variable frame rate is honoured. All frames have the first one's size, with square pixels.
 
     Parameters
     ----------
-    source : str or Path
-        A video file that FFmpeg can read.
+    source : str, Path or binary file object
+        A video that FFmpeg can read. A file object is read from its start and stays open.
     every_s : float
         Seconds from one frame to the next; 0 gives every frame. Of the frames in each period
         the first is taken.
@@ -66,17 +76,156 @@ def read_video(
     TypeError
         `source` or `every_s` is of another type.
     """
-    path = _checked_source(source)
-    if not isinstance(every_s, Real):
-        raise TypeError(f"every_s must be a number of seconds, got {type(every_s).__name__}")
-    if not 0 <= every_s < math.inf:
-        raise ValueError(f"every_s must be 0 or more seconds, got {every_s}")
-    return _read(_open(path), path, every_s, progress)
+    return _frames_of(VideoReader(source, every_s=every_s, sound=False), progress)
 
 
-def _checked_source(source: object) -> Path:
-    if not isinstance(source, str | Path):
-        raise TypeError(f"source must be a video's path, got {type(source).__name__}")
+def _frames_of(reader: "VideoReader", progress: bool) -> Iterator[VideoFrame]:
+    with reader:
+        yield from reader.read(progress=progress)
+
+
+class VideoReader:
+    """An open video, with its sound if there is one and it is asked for.
+
+    Parameters and errors are those of `read_video`.
+    """
+
+    def __init__(self, source: VideoSource, *, every_s: float = 0.0, sound: bool = True) -> None:
+        if not isinstance(every_s, Real):
+            raise TypeError(f"every_s must be a number of seconds, got {type(every_s).__name__}")
+        if not 0 <= every_s < math.inf:
+            raise ValueError(f"every_s must be 0 or more seconds, got {every_s}")
+        self._every_s = float(every_s)
+        file = _checked_source(source)
+        self.path = file if isinstance(file, Path) else None
+        self.name = str(file if self.path else getattr(file, "name", "video"))
+        self._container = _open(file, self.name)
+        self._stream = self._container.streams.video[0]
+        self.sound = _sound_of(self._container) if sound else None
+        self._decoded = 0
+        self._last_time_s = -math.inf
+        self._size: tuple[int, int] | None = None
+
+    @property
+    def rate(self) -> Fraction:
+        """About how many frames a second the video has."""
+        return self._stream.average_rate or _USUAL_RATE
+
+    def read(self, *, progress: bool = False) -> Iterator[VideoFrame | av.Packet]:
+        """Yield the frames, and between them the sound's packets, timed from the video's start.
+
+        The packets can be decoded as long as the video is open.
+        """
+        due_s = -math.inf
+        with self._progress_bar(progress) as bar:
+            for item in self._decode():
+                if isinstance(item, av.Packet):
+                    yield item
+                    continue
+                index, time_s = self._decoded, self._time_s(item)
+                self._decoded += 1
+                bar.update()
+                if time_s >= due_s - _TIME_TOLERANCE_S:
+                    yield VideoFrame(index, time_s, self._to_upright_rgb(item))
+                    due_s = _next_due_s(time_s, self._every_s)
+        if not self._decoded:
+            raise ValueError(f"source: {self.name!r} has no frames; check that it is complete")
+
+    def close(self) -> None:
+        """Close the video; a file object that was given stays open."""
+        self._container.close()
+
+    def __enter__(self) -> "VideoReader":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _progress_bar(self, shown: bool) -> tqdm:
+        name = os.path.basename(self.name)
+        total = self._expected_frames()
+        return tqdm(total=total, desc=f"Reading {name}", unit="frame", disable=not shown)
+
+    def _expected_frames(self) -> int | None:
+        stream, duration = self._stream, self._container.duration
+        if stream.frames or not (duration and stream.average_rate):
+            return stream.frames or None
+        return round(duration / av.time_base * stream.average_rate)
+
+    def _decode(self) -> Iterator[av.VideoFrame | av.Packet]:
+        streams = [self._stream, self.sound] if self.sound else [self._stream]
+        cut_off = False
+        try:
+            for packet in self._container.demux(streams):
+                # FFmpeg marks what is left of a packet where a file is cut off.
+                cut_off = packet.is_corrupt if packet.size else cut_off
+                if packet.stream_index == self._stream.index:
+                    yield from packet.decode()
+                elif packet.pts is not None and packet.dts is not None:
+                    yield self._from_start(packet)
+        except av.FFmpegError as error:
+            # The decoder looks ahead: these come before the damage.
+            yield from self._stream.decode(None)
+            raise self._damage(error.strerror) from error
+        if cut_off:
+            raise self._damage("cut off")
+
+    def _damage(self, reason: str) -> DamagedVideoError:
+        return DamagedVideoError(
+            f"source: {self.name!r} is damaged after {self._decoded} frames ({reason}); "
+            "get a complete copy of it"
+        )
+
+    def _from_start(self, packet: av.Packet) -> av.Packet:
+        start = round(self._start_s / packet.time_base)
+        packet.pts, packet.dts = packet.pts - start, packet.dts - start
+        return packet
+
+    @property
+    def _start_s(self) -> Fraction:
+        return Fraction(self._container.start_time or 0, av.time_base)
+
+    def _time_s(self, frame: av.VideoFrame) -> float:
+        if frame.pts is None:
+            time_s = self._decoded / float(self.rate)
+        else:
+            time_s = float(frame.pts * self._stream.time_base - self._start_s)
+        if time_s <= self._last_time_s:  # clips joined carelessly jump back
+            time_s = self._last_time_s + 1 / float(self.rate)
+        self._last_time_s = time_s
+        return time_s
+
+    def _to_upright_rgb(self, frame: av.VideoFrame) -> np.ndarray:
+        if self._size is None:
+            pixel_aspect = self._stream.sample_aspect_ratio or 1
+            self._size = (max(1, round(frame.width * pixel_aspect)), frame.height)
+        width, height = self._size
+        image = frame.to_ndarray(format="rgb24", width=width, height=height)
+        quarter_turns = round(frame.rotation / 90)  # counter-clockwise, as np.rot90 counts them
+        return np.ascontiguousarray(np.rot90(image, quarter_turns))
+
+
+def _checked_source(source: object) -> Path | BinaryIO:
+    if isinstance(source, str | Path):
+        return _checked_path(source)
+    if not callable(getattr(source, "read", None)):
+        raise TypeError(
+            "source must be a video's path or a file object opened in binary mode, "
+            f"got {type(source).__name__}"
+        )
+    if source.read(0) != b"":
+        raise TypeError("source must be opened in binary mode: open(path, 'rb')")
+    if source.seekable():
+        source.seek(0)
+    return source
+
+
+def _checked_path(source: str | Path) -> Path:
     # An absolute path is never taken for an address.
     path = Path(os.path.expanduser(source)).resolve()
     if not path.exists():
@@ -86,13 +235,13 @@ def _checked_source(source: object) -> Path:
     return path
 
 
-def _open(path: Path) -> av.container.InputContainer:
+def _open(file: Path | BinaryIO, name: str) -> av.container.InputContainer:
     no_video = (
-        f"source: {str(path)!r} cannot be read as a video; check that it is a complete video "
+        f"source: {name!r} cannot be read as a video; check that it is a complete video "
         "file, such as MP4, MOV, AVI or WebM"
     )
     try:
-        container = av.open(str(path))
+        container = av.open(str(file) if isinstance(file, Path) else file)
     except av.FFmpegError as error:
         raise ValueError(f"{no_video} ({error.strerror})") from error
     # FFmpeg also draws plain text as a picture of a terminal.
@@ -102,64 +251,12 @@ def _open(path: Path) -> av.container.InputContainer:
     return container
 
 
-def _read(
-    container: av.container.InputContainer, path: Path, every_s: float, progress: bool
-) -> Iterator[VideoFrame]:
-    due_s, read = 0.0, 0
-    with container:
-        for frame in tqdm(
-            _decode(container, path),
-            total=_expected_frames(container),
-            desc=f"Reading {path.name}",
-            unit="frame",
-            disable=not progress,
-        ):
-            time_s = _time_s(frame, container, read)
-            if time_s >= due_s - _TIME_TOLERANCE_S:
-                yield VideoFrame(read, time_s, _to_upright_rgb(frame))
-                due_s = _next_due_s(time_s, every_s)
-            read += 1
-    if not read:
-        raise ValueError(f"source: {str(path)!r} has no frames; check that it is complete")
-
-
-def _decode(container: av.container.InputContainer, path: Path) -> Iterator[av.VideoFrame]:
-    stream = container.streams.video[0]
-    decoded = 0
-    try:
-        for packet in container.demux(stream):
-            for frame in packet.decode():
-                yield frame
-                decoded += 1
-    except av.FFmpegError as error:
-        rest = stream.decode(None)  # The decoder looks ahead: these come before the damage.
-        yield from rest
-        raise ValueError(
-            f"source: {str(path)!r} is damaged after {decoded + len(rest)} frames "
-            f"({error.strerror}); get a complete copy of it"
-        ) from error
-
-
-def _expected_frames(container: av.container.InputContainer) -> int | None:
-    stream = container.streams.video[0]
-    if stream.frames or not (container.duration and stream.average_rate):
-        return stream.frames or None
-    return round(container.duration / av.time_base * stream.average_rate)
-
-
-def _time_s(frame: av.VideoFrame, container: av.container.InputContainer, index: int) -> float:
-    stream = container.streams.video[0]
-    if frame.pts is None:
-        return index / float(stream.average_rate or 25)
-    return float(frame.pts * stream.time_base) - (container.start_time or 0) / av.time_base
+def _sound_of(container: av.container.InputContainer) -> av.AudioStream | None:
+    streams = [stream for stream in container.streams.audio if stream.codec_context]
+    return streams[0] if streams else None
 
 
 def _next_due_s(time_s: float, every_s: float) -> float:
     if not every_s:
-        return 0.0
+        return -math.inf
     return every_s * (math.floor((time_s + _TIME_TOLERANCE_S) / every_s) + 1)
-
-
-def _to_upright_rgb(frame: av.VideoFrame) -> np.ndarray:
-    quarter_turns = round(frame.rotation / 90)  # counter-clockwise, as np.rot90 counts them
-    return np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), quarter_turns))

@@ -1,19 +1,29 @@
 """Videos out: frames become an MP4 that browsers play, and so notebooks."""
 
-import itertools
 import math
 import os
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from fractions import Fraction
 from numbers import Real
 from pathlib import Path
+from types import TracebackType
+from typing import Any
 
 import av
 import numpy as np
 
+from .paths import checked_target
+from .video_sound import SoundTrack
+
 _MAX_FPS = 1000
 _BT709 = 1  # The colours of HD video, as ITU-T H.273 numbers them.
+# MPEG's clock: the usual frame rates, 30000/1001 among them, have whole periods in it.
+_CLOCK = Fraction(1, 90_000)
+# How many frames and packets of sound may wait for the encoder.
+_MOST_PENDING = 8
 
 
 def write_video(frames: Iterable[np.ndarray], path: str | Path, *, fps: float) -> Path:
@@ -47,34 +57,149 @@ def write_video(frames: Iterable[np.ndarray], path: str | Path, *, fps: float) -
     TypeError
         `frames`, `path` or `fps` is of another type.
     """
-    target, rate = _checked_target(path), _checked_rate(fps)
+    target, rate = checked_target("path", path, ".mp4"), _checked_rate(fps)
     if isinstance(frames, np.ndarray) and frames.ndim < 4:
         raise TypeError("frames must be several pictures, got a single one; write [image]")
-    temporary = target.with_name(f"{target.name}.part")
-    try:
-        with _unwritable_as_value_error(target):
-            _encode(_same_sized(frames), temporary, rate)
-            os.replace(temporary, target)
-    except BaseException:
+    number = -1
+    with VideoWriter(target, rate, clock=1 / rate) as writer:
+        for number, frame in enumerate(_same_sized(frames)):
+            writer.write(frame, number / rate)
+        if number < 0:
+            raise ValueError("frames must hold at least one picture, got none")
+    return target
+
+
+class VideoWriter:
+    """An MP4 that takes frames with their times, and sound; it encodes on a thread of its own.
+
+    In a `with` statement the file gets its own name at the end; after an error inside, nothing
+    is left of it. `finish` and `discard` do the same by hand.
+
+    Parameters
+    ----------
+    path : Path
+        As `fer_utils.paths.checked_target` returns it.
+    rate : Fraction
+        About how many frames a second will come; their times say when exactly.
+    sound : av.AudioStream, optional
+        The stream from which the sound's packets will come.
+    clock : Fraction
+        The unit of time, in seconds; the frames' times are rounded to it.
+
+    Raises
+    ------
+    ValueError
+        `path` cannot be written; `write`, `write_sound` and `finish` raise it too.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        rate: Fraction,
+        *,
+        sound: av.AudioStream | None = None,
+        clock: Fraction = _CLOCK,
+    ) -> None:
+        self._path = path
+        self._part = path.with_name(f"{path.name}.part")
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="video-writer")
+        self._pending: deque[Future] = deque()
+        self._early_sound: list[av.Packet] = []
+        self._clock = clock
+        self._last_tick = -1
+        with self._unwritable_as_value_error():
+            # With "faststart" the index stands in front: playing starts before all is loaded.
+            options = {"movflags": "+faststart"}
+            self._part.touch()  # FFmpeg itself would begin, and fail, only with the first frame.
+            self._container = av.open(str(self._part), "w", format="mp4", options=options)
+        self._stream = _add_stream(self._container, rate, clock)
+        self._sound = SoundTrack(self._container, sound) if sound else None
+
+    def write(self, image: np.ndarray, time_s: float | Fraction) -> None:
+        """Add a frame, uint8 RGB, of the first one's size, shown from `time_s` on."""
+        image = _even(image)
+        if self._last_tick < 0:
+            self._begin(*image.shape[:2])
+        self._last_tick = max(round(time_s / self._clock), self._last_tick + 1)
+        frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+        frame.pts, frame.time_base = self._last_tick, self._clock
+        self._later(self._encode, frame)
+
+    def write_sound(self, packet: av.Packet) -> None:
+        """Add a packet of the sound, timed from the video's start."""
+        if self._last_tick < 0:
+            self._early_sound.append(packet)
+        else:
+            self._later(self._sound.write, packet)
+
+    def finish(self) -> None:
+        """Complete the file and give it its name; nothing is left of it if that fails."""
+        try:
+            self._later(self._flush)
+            while self._pending:
+                self._await_oldest()
+            self._close()
+            with self._unwritable_as_value_error():
+                os.replace(self._part, self._path)
+        except BaseException:
+            self.discard()
+            raise
+
+    def discard(self) -> None:
+        """Leave nothing of the file."""
+        with suppress(av.FFmpegError):
+            self._close()
         with suppress(OSError):
-            temporary.unlink()
-        raise
-    return target
+            self._part.unlink()
 
+    def __enter__(self) -> "VideoWriter":
+        return self
 
-def _checked_target(path: object) -> Path:
-    if not isinstance(path, str | Path):
-        raise TypeError(f"path must name the file to write, got {type(path).__name__}")
-    target = Path(os.path.expanduser(path))
-    if target.suffix.lower() != ".mp4":
-        raise ValueError(f"path must end in .mp4, the format that is written, got {str(path)!r}")
-    if target.is_dir():
-        raise ValueError(f"path must name a file, {str(path)!r} is a folder")
-    if not target.parent.is_dir():
-        raise FileNotFoundError(
-            f"path: there is no folder {str(target.parent)!r}; make it first, or choose another"
-        )
-    return target
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.discard() if kind else self.finish()
+
+    def _begin(self, height: int, width: int) -> None:
+        # Nothing can be written before the frames' size is known.
+        self._stream.height, self._stream.width = height, width
+        while self._early_sound:
+            self._later(self._sound.write, self._early_sound.pop(0))
+
+    def _later(self, task: Callable[..., None], *arguments: Any) -> None:
+        if len(self._pending) >= _MOST_PENDING:
+            self._await_oldest()
+        self._pending.append(self._worker.submit(task, *arguments))
+
+    def _await_oldest(self) -> None:
+        with self._unwritable_as_value_error():
+            self._pending.popleft().result()
+
+    def _encode(self, frame: av.VideoFrame) -> None:
+        yuv = frame.reformat(format="yuv420p", dst_colorspace="ITU709")
+        self._container.mux(self._stream.encode(yuv))
+
+    def _flush(self) -> None:
+        self._container.mux(self._stream.encode(None))
+        if self._sound:
+            self._sound.finish()
+
+    def _close(self) -> None:
+        self._worker.shutdown(cancel_futures=True)
+        with self._unwritable_as_value_error():
+            self._container.close()
+
+    @contextmanager
+    def _unwritable_as_value_error(self) -> Iterator[None]:
+        try:
+            yield
+        except (av.FFmpegError, OSError) as error:
+            raise ValueError(
+                f"{str(self._path)!r} cannot be written ({error.strerror}); choose another place"
+            ) from error
 
 
 def _checked_rate(fps: object) -> Fraction:
@@ -113,46 +238,19 @@ def _check_frame(frame: object, number: int) -> None:
         )
 
 
-def _encode(frames: Iterator[np.ndarray], path: Path, rate: Fraction) -> None:
-    first = next(frames, None)
-    if first is None:
-        raise ValueError("frames must hold at least one picture, got none")
-    # With "faststart" the index stands in front, so that playing starts before all is loaded.
-    options = {"movflags": "+faststart"}
-    with av.open(str(path), "w", format="mp4", options=options) as container:
-        stream = _add_stream(container, _even(first), rate)
-        for number, frame in enumerate(itertools.chain([first], frames)):
-            container.mux(stream.encode(_to_yuv(frame, number, rate)))
-        container.mux(stream.encode())
-
-
 def _add_stream(
-    container: av.container.OutputContainer, image: np.ndarray, rate: Fraction
+    container: av.container.OutputContainer, rate: Fraction, clock: Fraction
 ) -> av.VideoStream:
-    stream = container.add_stream("libx264", rate=rate, options={"crf": "20", "preset": "fast"})
-    stream.height, stream.width = image.shape[:2]
+    options = {"crf": "20", "preset": "veryfast"}
+    stream = container.add_stream("libx264", rate=rate, options=options)
+    stream.time_base = stream.codec_context.time_base = clock
     stream.pix_fmt = "yuv420p"
     stream.color_primaries = stream.color_trc = stream.colorspace = _BT709
     return stream
 
 
-def _to_yuv(image: np.ndarray, number: int, rate: Fraction) -> av.VideoFrame:
-    frame = av.VideoFrame.from_ndarray(_even(image), format="rgb24")
-    frame = frame.reformat(format="yuv420p", dst_colorspace="ITU709")
-    frame.pts, frame.time_base = number, 1 / rate
-    return frame
-
-
 def _even(image: np.ndarray) -> np.ndarray:
     height, width = image.shape[:2]
+    if height % 2 == width % 2 == 0:
+        return image
     return np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-
-
-@contextmanager
-def _unwritable_as_value_error(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except av.FFmpegError as error:
-        raise ValueError(
-            f"path: {str(path)!r} cannot be written ({error.strerror}); choose another place"
-        ) from error

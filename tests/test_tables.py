@@ -4,7 +4,8 @@ import pytest
 
 from fer_utils.emotions import EMOTIONS
 from fer_utils.recognition import FaceEmotion
-from fer_utils.tables import to_frame
+from fer_utils.stream import TrackedFace
+from fer_utils.tables import TRACKED_COLUMNS, FaceTable, to_frame
 from fer_utils.video_reader import VideoFrame
 
 PICTURE = np.zeros((40, 30, 3), np.uint8)
@@ -94,3 +95,35 @@ def test_each_picture_needs_one_source(source):
 def test_only_faces_go_into_a_table():
     with pytest.raises(TypeError, match="FaceEmotion records, got dict"):
         to_frame([[face().to_dict()]])
+
+
+def tracked(face_id: int, label: str = "sad") -> TrackedFace:
+    smoothed = dict.fromkeys(EMOTIONS, 0.1) | {"happy": 0.4}
+    raw = dict.fromkeys(EMOTIONS, 0.0) | {"fear": 1.0}
+    return TrackedFace((1, 2, 30, 40), 0.9, smoothed, face_id, raw, label)
+
+
+def test_tracked_faces_keep_their_ids():
+    table = to_frame([[tracked(3)], [tracked(3), tracked(8)]], "a.mp4", frames=video_frames(0, 1))
+    assert table["face_id"].tolist() == [3, 3, 8]
+    assert set(table["top"]) == {"sad"}
+
+
+def test_a_table_of_a_video_grows_frame_by_frame():
+    table = FaceTable("a.mp4")
+    empty = table.to_frame()
+    (row,) = table.add(0, 0.0, [tracked(0)])
+    assert table.add(1, 0.04, []) == []
+    table.add(2, 0.08, [tracked(0), tracked(1, "happy")])
+    frame = table.to_frame()
+    assert tuple(frame.columns) == TRACKED_COLUMNS
+    assert tuple(frame.iloc[0]) == row
+    assert frame["frame"].tolist() == [0, 2, 2]
+    assert frame["face_id"].tolist() == [0, 0, 1]
+    assert frame["top"].tolist() == ["sad", "sad", "happy"]
+    assert set(frame["raw_fear"]) == {1.0}
+    assert set(frame["p_happy"]) == {0.4}
+    pd.testing.assert_series_equal(empty.dtypes, frame.dtypes)
+    # Shared columns have the types of still pictures' tables.
+    shared = to_frame([face()]).dtypes
+    pd.testing.assert_series_equal(frame.dtypes[shared.index], shared)

@@ -149,6 +149,34 @@ def test_a_playlist_may_not_lead_out_of_the_machine(tmp_path):
             server.accept()
 
 
+def test_a_file_object_is_read_from_its_start_and_stays_open(clip):
+    with clip.open("rb") as file:
+        file.seek(50)
+        frames = list(read_video(file))
+        assert not file.closed
+    assert [frame.time_s for frame in frames] == pytest.approx(np.arange(10) / 10)
+
+
+def test_times_that_jump_back_go_on_all_the_same(tmp_path):
+    one = write_clip(tmp_path / "one.ts", [picture(number) for number in range(5)])
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(one.read_bytes() * 2)
+    times_s = [frame.time_s for frame in read_video(joined)]
+    assert len(times_s) == 10
+    assert (np.diff(times_s) > 0).all()
+
+
+def test_pixels_that_are_not_square_become_so(tmp_path):
+    path = tmp_path / "clip.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=10, width=64, height=48, pix_fmt="yuv420p")
+        stream.codec_context.sample_aspect_ratio = Fraction(3, 2)
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(picture(0))))
+        container.mux(stream.encode())
+    (frame,) = read_video(path)
+    assert frame.image.shape == (48, 96, 3)
+
+
 def test_a_sound_file_is_no_video(tmp_path):
     path = tmp_path / "tone.wav"
     with av.open(str(path), "w") as container:
@@ -173,7 +201,11 @@ def test_a_missing_file_is_named(tmp_path):
         ({"every_s": -1}, ValueError, "every_s must be 0 or more seconds, got -1"),
         ({"every_s": float("nan")}, ValueError, "every_s must be 0 or more"),
         ({"every_s": "1"}, TypeError, "every_s must be a number of seconds, got str"),
-        ({"source": b"clip.mp4"}, TypeError, "source must be a video's path, got bytes"),
+        (
+            {"source": b"clip.mp4"},
+            TypeError,
+            "source must be a video's path or a file .* got bytes",
+        ),
     ],
 )
 def test_wrong_arguments_are_refused(clip, options, error, message):

@@ -1,16 +1,15 @@
-"""A picture from the webcam or from a file, taken in a notebook's output."""
+"""One picture, taken with the webcam or chosen from the files, in a notebook's output."""
 
 import io
-from pathlib import Path
 
 import anywidget
 import numpy as np
 import traitlets
 from PIL import Image
 
+from .browser_files import joined
 from .images import load_image
 
-_STATIC = Path(__file__).parent / "static"
 _NO_PICTURE = "This file cannot be read as a picture. Choose a complete JPEG or PNG file."
 
 
@@ -30,8 +29,8 @@ class PictureInput(anywidget.AnyWidget):
         Why the last file could not be read, else empty. The widget shows it too.
     """
 
-    _esm = _STATIC / "picture_input.js"
-    _css = _STATIC / "picture_input.css"
+    _esm = joined("widget.js", "picture_input.js")
+    _css = joined("widget.css", "picture_input.css")
 
     image = traitlets.Instance(np.ndarray, allow_none=True, read_only=True)
     error = traitlets.Unicode(read_only=True)

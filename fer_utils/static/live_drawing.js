@@ -1,0 +1,141 @@
+// What LiveWebcam draws. A palette holds [name, colour, colour of text on it] for each emotion,
+// in the order of a face's probabilities.
+
+const COURSE_S = 20; // what the chart shows
+const GAP_S = 1; // after a longer pause, a curve begins anew
+
+/** Fit a canvas to its size on the screen and clear it; returns its context, in CSS px. */
+function cleared(canvas) {
+  const { clientWidth: width, clientHeight: height } = canvas;
+  const scale = window.devicePixelRatio;
+  canvas.width = Math.round(width * scale);
+  canvas.height = Math.round(height * scale);
+  const context = canvas.getContext("2d");
+  context.scale(scale, scale);
+  return { context, width, height };
+}
+
+/** Draw boxes and labels over the mirrored picture, which was pictureWidth px wide when sent. */
+function drawBoxes(canvas, faces, pictureWidth, palette) {
+  const { context, ...size } = cleared(canvas);
+  const zoom = size.width / pictureWidth;
+  const boxes = faces.map(({ box: [x, y, w, h] }) =>
+    [pictureWidth - x - w, y, w, h].map((px) => px * zoom),
+  );
+  faces.forEach((face, i) => drawBox(context, boxes[i], colorsOf(face, palette).color));
+  faces.forEach((face, i) => {
+    const name = faces.length > 1 ? `${face.id}: ${face.label}` : face.label;
+    const text = `${name} ${percent(face.confidence)}`;
+    drawTag(context, boxes[i], text, colorsOf(face, palette), size);
+  });
+}
+
+function colorsOf({ label }, palette) {
+  const [, color, ink] = palette.find(([name]) => name === label);
+  return { color, ink };
+}
+
+function drawBox(context, box, color) {
+  context.beginPath();
+  context.roundRect(...box, 6);
+  // A dark rim keeps the box visible on a background of its own colour.
+  for (const [style, width] of [["rgb(0 0 0 / 60%)", 5], [color, 3]]) {
+    context.strokeStyle = style;
+    context.lineWidth = width;
+    context.stroke();
+  }
+}
+
+function drawTag(context, [x, y, w, h], text, { color, ink }, size) {
+  const font = Math.max(10, Math.min(13, size.width / 36));
+  const height = 1.7 * font;
+  context.font = `600 ${font}px ${getComputedStyle(context.canvas).fontFamily}`;
+  const width = context.measureText(text).width + 1.2 * font;
+  const left = Math.max(0, Math.min(x - 1.5, size.width - width));
+  // Above the box if there is room, else below, else inside along its upper edge.
+  const tops = [y - height - 3, y + h + 3, y + 3];
+  const top = tops.find((px) => px >= 0 && px + height <= size.height) ?? tops[2];
+  context.fillStyle = color;
+  context.beginPath();
+  context.roundRect(left, top, width, height, 5);
+  context.fill();
+  context.fillStyle = ink;
+  context.textBaseline = "middle";
+  context.fillText(text, left + 0.6 * font, top + height / 2 + 1);
+}
+
+/** The small chart of one face's emotions over the last seconds, with its legend. */
+function buildCourse(view, palette) {
+  const shares = palette.map(([name, color]) => addToLegend(view.legend, name, color));
+  let points = []; // of one face in one picture each: time_s, id, emotions
+
+  function add(time_s, faces) {
+    const face = faces.find(({ id }) => id === points.at(-1)?.id) ?? largest(faces);
+    points = points.filter((point) => point.time_s > time_s - COURSE_S - GAP_S);
+    if (face) points.push({ time_s, ...face });
+    view.course.hidden &&= !face;
+    if (view.course.hidden) return;
+    const several = faces.length > 1 ? ` of face ${face.id}` : "";
+    view.caption.textContent = `Emotions${several}, last ${COURSE_S} seconds`;
+    drawCourse(view.chart, points, palette, time_s);
+    if (face) showShares(shares, face);
+  }
+
+  return { add };
+}
+
+function largest(faces) {
+  const area = ({ box: [, , w, h] }) => w * h;
+  return faces.reduce((best, face) => (best && area(best) >= area(face) ? best : face), undefined);
+}
+
+function addToLegend(legend, name, color) {
+  const item = document.createElement("span");
+  item.innerHTML = `<i style="background: ${color}"></i>${name}<b></b>`;
+  legend.append(item);
+  return { name, item, share: item.lastChild };
+}
+
+function showShares(shares, { label, emotions }) {
+  shares.forEach(({ name, item, share }, i) => {
+    share.textContent = percent(emotions[i]);
+    item.classList.toggle("fer-top", name === label);
+  });
+}
+
+function drawCourse(canvas, points, palette, now_s) {
+  const { context, width, height } = cleared(canvas);
+  const toX = (time_s) => width * (1 - (now_s - time_s) / COURSE_S);
+  const toY = (share) => 3 + (1 - share) * (height - 6);
+  drawGrid(context, width, toY);
+  context.lineWidth = 2;
+  context.lineJoin = "round";
+  palette.forEach(([, color], emotion) => {
+    context.strokeStyle = color;
+    context.beginPath();
+    points.forEach(({ time_s, id, emotions }, i) => {
+      const before = points[i - 1];
+      const goesOn = before?.id === id && time_s - before.time_s < GAP_S;
+      context[goesOn ? "lineTo" : "moveTo"](toX(time_s), toY(emotions[emotion]));
+    });
+    context.stroke();
+  });
+}
+
+function drawGrid(context, width, toY) {
+  context.strokeStyle = context.fillStyle = getComputedStyle(context.canvas).color;
+  context.font = `10px ${getComputedStyle(context.canvas).fontFamily}`;
+  context.textBaseline = "top";
+  for (const share of [0, 0.5, 1]) {
+    context.globalAlpha = 0.15;
+    context.beginPath();
+    context.moveTo(0, toY(share));
+    context.lineTo(width, toY(share));
+    context.stroke();
+    context.globalAlpha = 0.6;
+    if (share) context.fillText(percent(share), 0, toY(share) + 3);
+  }
+  context.globalAlpha = 1;
+}
+
+const percent = (share) => `${Math.round(100 * share)}%`;

@@ -3,19 +3,41 @@
 import os
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 ImageSource: TypeAlias = str | Path | Image.Image | np.ndarray
+ColorOrder: TypeAlias = Literal["rgb", "bgr"]
 
 _SHAPES = "(h, w), (h, w, 1), (h, w, 3) or (h, w, 4)"
+_ROWS_AT_A_TIME = 64  # of which intermediate values are held, which take up to 8 times the memory
+_ORIENTATION = 0x0112  # EXIF's tag
+_COMPLETE_FILE = "check that it is a complete image file, such as JPEG or PNG"
 
 
-def load_image(source: ImageSource) -> np.ndarray:
+class UnreadableImageError(ValueError):
+    """A file or PIL image that is no picture, damaged or too large.
+
+    Parameters
+    ----------
+    name : str
+        The picture's name, for the message.
+    problem : str
+        What is wrong, in a few words; kept as `problem`.
+    remedy : str
+        What to do about it.
+    """
+
+    def __init__(self, name: str, problem: str, remedy: str = _COMPLETE_FILE) -> None:
+        super().__init__(f"source: {name} cannot be read as a picture ({problem}); {remedy}")
+        self.problem = problem
+
+
+def load_image(source: ImageSource, *, color: ColorOrder = "rgb") -> np.ndarray:
     """Read a picture in any common form as RGB.
 
     Files and PIL images are turned as their EXIF orientation says, transparent parts are laid
@@ -28,6 +50,9 @@ def load_image(source: ImageSource) -> np.ndarray:
         (h, w, 3) or (h, w, 4): grey, RGB or RGBA. The array's dtype says its range: bool;
         uint8, or another integer type with values 0-255; uint16 with 0-65535; float with 0-1.
         A uint16 array without a value above 255 comes out nearly black, with a UserWarning.
+    color : {"rgb", "bgr"}
+        The order of an array's channels: "bgr" for what OpenCV's `imread` returns. What comes
+        out is RGB in any case.
 
     Returns
     -------
@@ -39,19 +64,22 @@ def load_image(source: ImageSource) -> np.ndarray:
     FileNotFoundError
         There is no such file.
     ValueError
-        The file is no picture, damaged or too large to open safely; or the array has another
-        shape, is empty, or holds values outside its range, NaN included.
+        The file is no picture, damaged, not to be opened, or has more pixels than
+        `PIL.Image.MAX_IMAGE_PIXELS` lets Pillow open; the array has another shape, is empty, or
+        holds values outside its range, NaN included; `color` is neither "rgb" nor "bgr", or
+        "bgr" is said of a file or a PIL image.
     TypeError
         `source` is none of the above.
     """
+    _check_color(color, source)
     if isinstance(source, str | Path):
         return _load_file(Path(os.path.expanduser(source)))
     if isinstance(source, Image.Image):
         with _naming_the_source("the PIL image"):
-            return _pil_to_rgb(ImageOps.exif_transpose(source))
+            return _pil_to_rgb(_upright(source))
     if isinstance(source, np.ndarray):
         _warn_of_8_bits_in_16(source)
-        return _array_to_rgb(source)
+        return _array_to_rgb(source if color == "rgb" else _reversed_channels(source))
     raise TypeError(
         "source must be a path, a PIL image or a numpy array, "
         f"got {type(source).__name__}; open bytes with PIL.Image.open(io.BytesIO(data))"
@@ -94,28 +122,80 @@ def _warn_of_8_bits_in_16(pixels: np.ndarray) -> None:
         )
 
 
+def _check_color(color: object, source: object) -> None:
+    if color not in ("rgb", "bgr"):
+        raise ValueError(f'color must be "rgb" or "bgr", got {color!r}')
+    if color == "bgr" and isinstance(source, str | Path | Image.Image):
+        raise ValueError(
+            'color="bgr" tells the order of an array\'s channels, got '
+            f"{'a PIL image' if isinstance(source, Image.Image) else 'a path'}, which knows its "
+            "own; leave color out"
+        )
+
+
+def _reversed_channels(pixels: np.ndarray) -> np.ndarray:
+    """BGR to RGB, BGRA to RGBA; other shapes stay as they are."""
+    if pixels.ndim != 3 or pixels.shape[2] not in (3, 4):
+        return pixels
+    reversed_ = pixels.copy()
+    reversed_[..., 0], reversed_[..., 2] = pixels[..., 2], pixels[..., 0]
+    return reversed_
+
+
 def _load_file(path: Path) -> np.ndarray:
+    with _naming_the_source(repr(str(path))):
+        size_bytes = _size_of_file(path)
+        if size_bytes == 0:
+            raise UnreadableImageError(repr(str(path)), "the file is empty")
+        with Image.open(path) as image:
+            return _pil_to_rgb(_upright(image))
+
+
+def _size_of_file(path: Path) -> int:
     if not path.exists():
         raise FileNotFoundError(f"source: there is no file {str(path)!r}; check the path")
-    if path.is_dir():
-        raise ValueError(f"source must be a picture's file, {str(path)!r} is a folder")
-    with _naming_the_source(repr(str(path))), Image.open(path) as image:
-        return _pil_to_rgb(ImageOps.exif_transpose(image))
+    # A pipe would never end, a device is no picture.
+    if not path.is_file():
+        kind = "a folder" if path.is_dir() else "no regular file"
+        remedy = "name a picture's file"
+        raise UnreadableImageError(repr(str(path)), f"it is {kind}", remedy)
+    return path.stat().st_size
 
 
 @contextmanager
 def _naming_the_source(name: str) -> Iterator[None]:
     try:
         yield
-    except MemoryError:
+    except (MemoryError, FileNotFoundError, UnreadableImageError):
         raise
     except Exception as error:
-        # On damaged bytes Pillow's decoders raise nearly anything: OSError, SyntaxError,
-        # struct.error, EOFError, IndexError, DecompressionBombError...
-        raise ValueError(
-            f"source: {name} cannot be read as a picture ({str(error) or type(error).__name__}); "
-            "check that it is a complete image file, such as JPEG or PNG"
-        ) from error
+        raise UnreadableImageError(name, *_problem_and_remedy(error)) from error
+
+
+def _problem_and_remedy(error: Exception) -> tuple[str, str]:
+    if isinstance(error, UnidentifiedImageError):
+        heic = ", HEIC with the package pillow-heif"
+        return "its bytes are of no known format", _COMPLETE_FILE + heic
+    if isinstance(error, Image.DecompressionBombError):
+        remedy = "make it smaller, or raise PIL.Image.MAX_IMAGE_PIXELS if you trust it"
+        return str(error).partition(",")[0], remedy
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror, "check that the file may be read"
+    # On damaged bytes Pillow's decoders raise nearly anything: OSError, SyntaxError,
+    # struct.error, EOFError, IndexError...
+    return str(error) or type(error).__name__, _COMPLETE_FILE
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Turn a picture as its EXIF orientation says; one that stands upright is not copied."""
+    image.load()  # which already turns some formats
+    return ImageOps.exif_transpose(image) if _orientation(image) != 1 else image
+
+
+def _orientation(image: Image.Image) -> int:
+    with suppress(Exception):  # Damaged EXIF data are no reason to refuse sound pixels.
+        return image.getexif().get(_ORIENTATION, 1)
+    return 1
 
 
 def _pil_to_rgb(image: Image.Image) -> np.ndarray:
@@ -125,7 +205,8 @@ def _pil_to_rgb(image: Image.Image) -> np.ndarray:
         return _array_to_rgb(_as_uint16(np.asarray(image)))
     if image.has_transparency_data:
         return _on_white(image.convert("RGBA"))
-    return _array_to_rgb(np.array(image.convert("RGB")))
+    # `convert` would copy what is RGB already.
+    return _array_to_rgb(np.array(image if image.mode == "RGB" else image.convert("RGB")))
 
 
 def _as_uint16(pixels: np.ndarray) -> np.ndarray:
@@ -146,11 +227,22 @@ def _on_white(image: Image.Image) -> np.ndarray:
 def _array_to_rgb(pixels: np.ndarray) -> np.ndarray:
     channels = 1 if pixels.ndim == 2 else pixels.shape[2] if pixels.ndim == 3 else 0
     if channels not in (1, 3, 4) or pixels.size == 0:
-        raise ValueError(f"an array must have shape {_SHAPES} and pixels, got shape {pixels.shape}")
+        raise ValueError(
+            f"an array must have shape {_SHAPES} and pixels, got shape {pixels.shape}"
+            + _hint_at_shape(pixels.shape)
+        )
     pixels = _to_uint8(pixels.reshape(*pixels.shape[:2], channels))
     if channels == 4:
         return _on_white(Image.fromarray(pixels))
     return pixels if channels == 3 else np.repeat(pixels, 3, axis=2)
+
+
+def _hint_at_shape(shape: tuple[int, ...]) -> str:
+    if len(shape) == 4:
+        return "; pass one picture at a time, or several to recognize_batch"
+    if len(shape) == 3 and shape[0] in (1, 3, 4):
+        return "; if its channels come first, pass source.transpose(1, 2, 0)"
+    return ""
 
 
 def _to_uint8(pixels: np.ndarray) -> np.ndarray:
@@ -166,7 +258,11 @@ def _to_uint8(pixels: np.ndarray) -> np.ndarray:
             f"an array of dtype {pixels.dtype} must have values 0 to {largest}, "
             f"got {low} to {high}; scale it, or convert 0-255 values with .astype('uint8')"
         )
-    return np.rint(pixels * (255.0 / largest)).astype(np.uint8)
+    scaled = np.empty(pixels.shape, np.uint8)
+    for top in range(0, len(pixels), _ROWS_AT_A_TIME):
+        rows = slice(top, top + _ROWS_AT_A_TIME)
+        scaled[rows] = np.rint(pixels[rows] * (255.0 / largest))
+    return scaled
 
 
 def _largest_value(dtype: np.dtype) -> int:

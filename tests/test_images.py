@@ -1,3 +1,7 @@
+import os
+import struct
+import zlib
+
 import numpy as np
 import pytest
 from matplotlib.cbook import get_sample_data
@@ -123,21 +127,137 @@ def test_exif_orientation_is_applied(write, orientation, shown):
     np.testing.assert_array_equal(load_image(path), shown)
 
 
-def test_an_animation_gives_its_first_frame(write):
+@pytest.mark.parametrize(
+    ("suffix", "options"), [("gif", {}), ("png", {}), ("webp", {"lossless": True}), ("tif", {})]
+)
+def test_an_animation_gives_its_first_frame(write, suffix, options):
     frames = [Image.new("RGB", (4, 4), color) for color in ("red", "blue")]
-    path = write(frames[0], "two.gif", save_all=True, append_images=frames[1:])
+    path = write(frames[0], f"two.{suffix}", save_all=True, append_images=frames[1:], **options)
     np.testing.assert_array_equal(load_image(path), np.full((4, 4, 3), [255, 0, 0]))
 
 
-@pytest.mark.parametrize("content", [b"", b"not a picture", None], ids=["empty", "text", "cut off"])
-def test_damaged_files_are_refused_by_name(tmp_path, content):
-    if content is None:
-        with open(PORTRAIT, "rb") as file:
-            content = file.read()[:20_000]
+def test_bgr_arrays_are_turned_around():
+    np.testing.assert_array_equal(load_image(PIXELS[..., ::-1], color="bgr"), PIXELS)
+    bgra = np.dstack([PIXELS[..., ::-1], np.full((2, 3), 255, np.uint8)])
+    np.testing.assert_array_equal(load_image(bgra, color="bgr"), PIXELS)
+    floats = PIXELS[..., ::-1] / 255
+    np.testing.assert_array_equal(load_image(floats, color="bgr"), PIXELS)
+    gray = PIXELS[..., 0]
+    np.testing.assert_array_equal(load_image(gray, color="bgr"), load_image(gray))
+
+
+@pytest.mark.parametrize(
+    ("source", "color", "message"),
+    [
+        (PIXELS, "BGR", 'color must be "rgb" or "bgr", got \'BGR\''),
+        (PIXELS, None, 'color must be "rgb" or "bgr", got None'),
+        ("picture.jpg", "bgr", "got a path, which knows its own; leave color out"),
+        (Image.fromarray(PIXELS), "bgr", "got a PIL image, which knows its own"),
+    ],
+)
+def test_colour_orders_that_make_no_sense_are_refused(source, color, message):
+    with pytest.raises(ValueError, match=message):
+        load_image(source, color=color)
+
+
+@pytest.mark.parametrize(
+    ("kind", "problem"),
+    [
+        ("empty", "the file is empty"),
+        ("text", "its bytes are of no known format"),
+        ("cut off", "image file is truncated"),
+    ],
+)
+def test_damaged_files_are_refused_by_name(tmp_path, kind, problem):
+    with open(PORTRAIT, "rb") as file:
+        content = {"empty": b"", "text": b"no picture", "cut off": file.read()[:20_000]}[kind]
     path = tmp_path / "broken.jpg"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"broken\.jpg.*complete image file"):
+    with pytest.raises(ValueError, match=rf"broken\.jpg.*{problem}.*complete image file") as caught:
         load_image(path)
+    assert caught.value.problem.startswith(problem)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 5000), (5000, 1)])
+def test_a_picture_may_be_tiny_or_a_strip(write, size):
+    path = write(Image.new("RGB", size, "red"), "tiny.png")
+    np.testing.assert_array_equal(load_image(path), np.full((*size[::-1], 3), [255, 0, 0]))
+
+
+def test_a_picture_of_400_megapixels_is_refused_unread(write):
+    path = write(Image.fromarray(PIXELS), "huge.jpg")
+    content = bytearray(path.read_bytes())
+    frame = content.index(b"\xff\xc0")  # JPEG's frame header, which tells height and width
+    content[frame + 5 : frame + 9] = struct.pack(">HH", 20_000, 20_000)
+    path.write_bytes(content)
+    remedy = r"400000000 pixels\) exceeds limit.*raise PIL\.Image\.MAX_IMAGE_PIXELS"
+    with pytest.raises(ValueError, match=remedy):
+        load_image(path)
+
+
+def test_a_name_too_long_for_a_file_is_refused():
+    with pytest.raises(ValueError, match=r"File name too long|no file"):
+        load_image("data:image/jpeg;base64," + "A" * 5000)
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may read everything")
+def test_a_file_that_may_not_be_read_is_refused(write):
+    path = write(Image.fromarray(PIXELS), "secret.png")
+    path.chmod(0)
+    with pytest.raises(ValueError, match=r"secret\.png.*Permission denied.*may be read"):
+        load_image(path)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="named pipes")
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    with pytest.raises(ValueError, match=r"pipe\.jpg.*no regular file"):
+        load_image(tmp_path / "pipe.jpg")
+
+
+def test_damaged_exif_data_do_not_matter(write):
+    path = write(Image.fromarray(PIXELS), "odd.png", exif=b"Exif\0\0no such thing")
+    np.testing.assert_array_equal(load_image(path), PIXELS)
+
+
+def test_cmyk_keeps_its_colours(write):
+    path = write(Image.fromarray(np.kron(PIXELS, np.ones((8, 8, 1), np.uint8))).convert("CMYK"),
+                 "print.jpg", quality=95, subsampling=0)  # fmt: skip
+    np.testing.assert_allclose(load_image(path)[4::8, 4::8], PIXELS, atol=12)
+
+
+def test_a_palette_may_have_a_transparent_colour(write):
+    image = Image.fromarray(PIXELS).quantize(6)
+    green = image.getpixel((1, 0))
+    loaded = load_image(write(image, "palette.png", transparency=green))
+    np.testing.assert_array_equal(loaded[0], [[255, 0, 0], [255] * 3, [0, 0, 255]])
+
+
+def test_16_bit_colour_is_scaled(tmp_path):
+    deep = PIXELS.astype(">u2") * 257
+    header = struct.pack(">IIBBBBB", PIXELS.shape[1], PIXELS.shape[0], 16, 2, 0, 0, 0)
+    lines = zlib.compress(b"".join(b"\0" + line.tobytes() for line in deep))
+    path = tmp_path / "deep.png"
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", lines) + _chunk(b"IEND")
+    )
+    np.testing.assert_array_equal(load_image(path), PIXELS)
+
+
+def _chunk(name: bytes, data: bytes = b"") -> bytes:
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"), [([0, 0.5, 1], [0, 128, 255]), ([0, 0.5, 2], "0 to 1, got 0.0 to 2.0")]
+)
+def test_a_file_of_floats_is_read_as_0_to_1(write, values, expected):
+    path = write(Image.fromarray(np.array([values], np.float32)), "float.tif")
+    if isinstance(expected, str):
+        with pytest.raises(ValueError, match=rf"float\.tif.*{expected}"):
+            load_image(path)
+    else:
+        np.testing.assert_array_equal(load_image(path)[0, :, 0], expected)
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")
@@ -175,14 +295,18 @@ def test_missing_files_and_folders(tmp_path):
     ("pixels", "message"),
     [
         (np.zeros((5,), np.uint8), r"shape \(h, w\).*got shape \(5,\)"),
-        (np.zeros((3, 9, 9), np.uint8), r"got shape \(3, 9, 9\)"),
-        (np.zeros((2, 9, 9, 3), np.uint8), r"got shape \(2, 9, 9, 3\)"),
+        (np.zeros((3, 9, 9), np.uint8), r"got shape \(3, 9, 9\).*transpose\(1, 2, 0\)"),
+        (np.zeros((2, 9, 9, 3), np.uint8), r"got shape \(2, 9, 9, 3\).*to recognize_batch"),
+        (np.zeros((9, 9, 2), np.uint8), r"got shape \(9, 9, 2\)"),
+        (np.zeros((), np.uint8), r"got shape \(\)"),
         (np.zeros((0, 9, 3), np.uint8), r"got shape \(0, 9, 3\)"),
         (np.full((2, 2), np.nan), "values 0 to 1, got nan"),
         (np.full((2, 2), np.inf), "values 0 to 1, got inf"),
         (np.full((2, 2), 128.0), r"values 0 to 1, got 128.*astype\('uint8'\)"),
         (np.full((2, 2), -1), "values 0 to 255, got -1"),
         (np.full((2, 2), "a"), "must hold numbers"),
+        (np.full((2, 2), None), "must hold numbers"),
+        (np.full((2, 2), 1j), "must hold numbers"),
         (Image.new("RGB", (0, 3)), "PIL image.*and pixels"),
         (Image.fromarray(np.full((2, 2), 70_000, np.int32)), "values 0-65535, got 70000"),
     ],

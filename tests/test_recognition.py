@@ -1,3 +1,6 @@
+import weakref
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
@@ -67,6 +70,126 @@ def test_a_batch_is_classified_in_one_call(recognizer, monkeypatch):
     assert asked == [(3, 48, 48)]
 
 
+def test_a_crowd_is_classified_in_calls_of_64(recognizer, monkeypatch):
+    asked = []
+
+    def classify(crops):
+        asked.append(len(crops))
+        return np.full((len(crops), 7), 1 / 7)
+
+    (astronaut,) = recognizer.detector.detect(ASTRONAUT)
+    monkeypatch.setattr(recognizer.classifier, "predict_proba", classify)
+    monkeypatch.setattr(recognizer.detector, "detect", lambda image: [astronaut] * 100)
+    crowds = recognizer.recognize_batch([ASTRONAUT, ASTRONAUT])
+    assert [len(crowd) for crowd in crowds] == [100, 100]
+    assert asked == [64, 64, 64, 8]
+
+
+def test_one_picture_at_a_time_is_in_memory(recognizer):
+    alive, most = weakref.WeakSet(), 0
+
+    class Picture(np.ndarray):  # numpy's own cannot be put into a set
+        __hash__ = object.__hash__
+        __eq__ = object.__eq__
+
+    def pictures():
+        nonlocal most
+        for _ in range(5):
+            picture = NOBODY[:100, :100].copy().view(Picture)
+            alive.add(picture)
+            most = max(most, len(alive))
+            yield picture
+
+    recognizer.recognize_batch(pictures())
+    assert most == 2  # the one being made, and the one before
+
+
+def test_bgr_arrays_are_recognised_like_rgb(recognizer):
+    bgr = ASTRONAUT[..., ::-1]
+    assert recognizer.recognize(bgr, color="bgr") == recognizer.recognize(ASTRONAUT)
+    assert recognizer.recognize_batch([bgr], color="bgr") == [recognizer.recognize(ASTRONAUT)]
+    with pytest.raises(ValueError, match="got a path"):
+        recognizer.recognize_batch([bgr, "a.jpg"], color="bgr")
+
+
+FORMATS = {
+    "cmyk.jpg": lambda image: image.convert("CMYK"),
+    "grey.jpg": lambda image: image.convert("L"),
+    "palette.gif": lambda image: image.quantize(64),
+    "palette.png": lambda image: image.quantize(64),
+    "alpha.webp": lambda image: image.convert("RGBA"),
+    "alpha.png": lambda image: image.convert("LA"),
+    "deep.png": lambda image: Image.fromarray(np.asarray(image.convert("L"), np.uint16) * 257),
+    "float.tif": lambda image: Image.fromarray(np.asarray(image.convert("L"), np.float32) / 255),
+    "ycbcr.tif": lambda image: image.convert("YCbCr"),
+}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_the_face_is_found_in_every_kind_of_file(recognizer, tmp_path, name):
+    (expected,) = recognizer.recognize(ASTRONAUT)
+    FORMATS[name](Image.fromarray(ASTRONAUT)).save(tmp_path / name)
+    (found,) = recognizer.recognize(tmp_path / name)
+    np.testing.assert_allclose(found.box, expected.box, atol=6)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 300), (300, 1), (2, 3), (7, 7), (2000, 3)])
+def test_odd_sizes_have_no_face(recognizer, size):
+    assert recognizer.recognize(np.resize(ASTRONAUT, (*size, 3))) == []
+
+
+@pytest.mark.parametrize("side", [4, 8, 12, 16, 24, 32])
+def test_a_face_of_a_few_pixels_is_no_error(recognizer, side):
+    for image in (ASTRONAUT[50:300, 100:350], HOPPER[100:350, 150:400]):
+        small = np.asarray(Image.fromarray(image).resize((side, side)))
+        for found in recognizer.recognize(small):
+            assert found.box[2] <= side
+            assert found.box[3] <= side
+
+
+def test_a_face_whose_points_coincide_is_left_out(recognizer, monkeypatch):
+    (face,) = recognizer.detector.detect(ASTRONAUT)
+    flat = replace(face, keypoints=dict.fromkeys(face.keypoints, (9.0, 9.0)))
+    monkeypatch.setattr(recognizer.detector, "detect", lambda image: [flat, face])
+    assert [found.box for found in recognizer.recognize(ASTRONAUT)] == [face.box]
+
+
+def cut_off(path):
+    Image.fromarray(ASTRONAUT).save(path)
+    path.write_bytes(path.read_bytes()[:9000])
+
+
+BAD_FILES = {
+    "the file is empty": lambda path: path.touch(),
+    "no known format": lambda path: path.write_text("no picture"),
+    "truncated": cut_off,
+    "it is a folder": lambda path: path.mkdir(),
+}
+
+
+@pytest.mark.parametrize("problem", BAD_FILES)
+def test_bad_files_are_refused_by_name(recognizer, tmp_path, problem):
+    path = tmp_path / "bad.jpg"
+    BAD_FILES[problem](path)
+    with pytest.raises(ValueError, match=rf"bad\.jpg.*{problem}"):
+        recognizer.recognize(path)
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.full((64, 64, 3), np.nan), "values 0 to 1, got nan"),
+        (ASTRONAUT.astype(float), r"values 0 to 1, got 0\.0 to 255\.0"),
+        (ASTRONAUT.transpose(2, 0, 1), r"transpose\(1, 2, 0\)"),
+        (ASTRONAUT[None], "to recognize_batch"),
+        (ASTRONAUT[:0], r"got shape \(0, 512, 3\)"),
+    ],
+)
+def test_bad_arrays_are_refused(recognizer, array, message):
+    with pytest.raises(ValueError, match=message):
+        recognizer.recognize(array)
+
+
 def test_recognition_is_deterministic_and_leaves_the_picture_alone(recognizer):
     image = ASTRONAUT.copy()
     assert recognizer.recognize(image) == recognizer.recognize(image)
@@ -89,14 +212,16 @@ def test_own_weights_are_loaded_to_vote(tmp_path):
         paths.append(tmp_path / f"{seed}.weights.h5")
         build_vgg().save_weights(paths[-1])
     recognizer = EmotionRecognizer.load(models=paths)
-    both, *each = (
-        EmotionRecognizer(SoftVote.from_weights(chosen), recognizer.detector).recognize(ASTRONAUT)
-        for chosen in (paths, paths[:1], paths[1:])
-    )
+    with recognizer.detector:
+        both, *each = (
+            EmotionRecognizer(SoftVote.from_weights(chosen), recognizer.detector).recognize(
+                ASTRONAUT
+            )
+            for chosen in (paths, paths[:1], paths[1:])
+        )
+        assert recognizer.recognize(ASTRONAUT) == both
     mean = np.mean([[*faces[0].emotions.values()] for faces in each], axis=0)
     assert [*both[0].emotions.values()] == pytest.approx(mean.tolist(), abs=1e-5)
-    assert recognizer.recognize(ASTRONAUT) == both
-    recognizer.detector.close()
 
 
 def test_one_weights_file_alone_is_no_list():
@@ -116,6 +241,11 @@ def test_several_pictures_are_not_taken_for_one(recognizer, image):
 def test_one_picture_is_not_taken_for_several(recognizer, images):
     with pytest.raises(TypeError, match="pass one to recognize"):
         recognizer.recognize_batch(images)
+
+
+def test_several_pictures_can_be_iterated(recognizer):
+    with pytest.raises(TypeError, match="must be several pictures, got int"):
+        recognizer.recognize_batch(7)
 
 
 def test_missing_pictures_are_named(recognizer):

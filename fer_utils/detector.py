@@ -23,6 +23,8 @@ _LARGEST_WITHOUT_TILES_PX = 640
 _FINEST, _FINEST_WHEN_THOROUGH = 3, 2
 # The side of a face's own window in the closer look, as a multiple of its box.
 _WINDOW_TO_BOX = 2.4
+# What a face that is clear at first sight may fall short by in the closer look.
+_LENIENCE = 0.05
 # The score a doubtful face must reach, from the confidence asked for (0) to certainty (1): with
 # less, headlamps and wheels count as faces.
 _SURER = 0.2
@@ -43,8 +45,10 @@ class FaceDetector:
     Parameters
     ----------
     min_confidence : float
-        Faces with a lower score than this, from 0 to 1, are left out. Those found in tiles only
-        must pass one more look, both with a higher score: every tile is a chance to be mistaken.
+        Faces with a lower score than this, from 0 to 1, are left out. A face that the look at the
+        whole picture finds may fall short by 0.05 in the closer look, whose score it keeps. Those
+        found in tiles only must pass one more look, both with a higher score: every tile is a
+        chance to be mistaken.
     thorough : bool
         Whether to look for the smallest faces too. By default pictures of up to 640 px are
         looked at as a whole, and in larger ones the tiles grow with the picture, so that a look
@@ -100,7 +104,7 @@ class FaceDetector:
         """
         picture = self._open(image)
         clear, doubtful = self._look_at_whole(picture)
-        faces = self._look_closer(picture, clear, self.min_confidence)
+        faces = self._look_closer(picture, clear, self.min_confidence - _LENIENCE)
         doubtful += self._look_at_tiles(picture)
         return _in_order(faces + self._make_sure(picture, _others(doubtful, faces)))
 

@@ -15,12 +15,12 @@ KEYPOINTS = ("right_eye", "left_eye", "nose_tip", "mouth_center", "right_ear", "
 # How FER2013's frame is placed on a face: its centre and its side, each a sum of the key points
 # with these weights (see `_frame_in_picture`). tests/benchmarks/bench_crop.py prints them.
 _FRAME_WEIGHTS = {
-    "right_eye": (-0.280 - 0.242j, 6.280 - 1.002j),
-    "left_eye": (-0.280 + 0.242j, -6.280 - 1.002j),
-    "nose_tip": (0.613 + 0.000j, 0.000 + 1.737j),
-    "mouth_center": (0.183 + 0.000j, 0.000 - 0.783j),
-    "right_ear": (0.383 + 0.304j, -4.534 + 0.524j),
-    "left_ear": (0.383 - 0.304j, 4.534 + 0.524j),
+    "right_eye": (-0.286 - 0.246j, 6.252 - 1.002j),
+    "left_eye": (-0.286 + 0.246j, -6.252 - 1.002j),
+    "nose_tip": (0.628 + 0.000j, 0.000 + 1.747j),
+    "mouth_center": (0.173 + 0.000j, 0.000 - 0.796j),
+    "right_ear": (0.385 + 0.305j, -4.516 + 0.527j),
+    "left_ear": (0.385 - 0.305j, 4.516 + 0.527j),
 }
 
 

@@ -15,12 +15,12 @@ KEYPOINTS = ("right_eye", "left_eye", "nose_tip", "mouth_center", "right_ear", "
 # How FER2013's frame is placed on a face: its centre and its side, each a sum of the key points
 # with these weights (see `_frame_in_picture`). tests/benchmarks/bench_crop.py prints them.
 _FRAME_WEIGHTS = {
-    "right_eye": (-0.286 - 0.246j, 6.252 - 1.002j),
-    "left_eye": (-0.286 + 0.246j, -6.252 - 1.002j),
-    "nose_tip": (0.628 + 0.000j, 0.000 + 1.747j),
-    "mouth_center": (0.173 + 0.000j, 0.000 - 0.796j),
-    "right_ear": (0.385 + 0.305j, -4.516 + 0.527j),
-    "left_ear": (0.385 - 0.305j, 4.516 + 0.527j),
+    "right_eye": (-0.285 - 0.239j, 6.271 - 0.997j),
+    "left_eye": (-0.285 + 0.239j, -6.271 - 0.997j),
+    "nose_tip": (0.608 + 0.000j, 0.000 + 1.728j),
+    "mouth_center": (0.196 + 0.000j, 0.000 - 0.774j),
+    "right_ear": (0.383 + 0.308j, -4.531 + 0.521j),
+    "left_ear": (0.383 - 0.308j, 4.531 + 0.521j),
 }
 
 

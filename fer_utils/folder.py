@@ -106,6 +106,8 @@ def recognize_folder(
 def _checked_folder(folder: str | Path) -> Path:
     if not isinstance(folder, str | Path):
         raise TypeError(f"folder must be a folder's path, got {type(folder).__name__}")
+    if folder == "":
+        raise ValueError("folder must name a folder, got an empty text; '.' is the current one")
     path = Path(os.path.expanduser(folder))
     if not path.exists():
         raise FileNotFoundError(f"folder: there is no folder {str(folder)!r}; check the path")

@@ -4,7 +4,7 @@ import csv
 import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from .paths import checked_target, write_whole
+from .records import first_few
 
 DONE_STATUSES = {"ok", "no face"}
 BOOKKEEPING = ["faces", "file_bytes", "file_mtime_ns"]
@@ -97,22 +98,38 @@ class FolderTable:
 
     def _pictures(self) -> dict[str, tuple[list[str], int]]:
         """Return each picture's status and bookkeeping, and its number of rows."""
+        self._check_header()
         records = self._records()
-        try:
-            header, _ = next(records, ([], b""))
-        except csv.Error:  # what reads no file of another kind
-            header = []
-        if header != [*self._columns]:
-            raise ValueError(
-                f"table: {str(self.path)!r} is another kind of table, with the columns "
-                f"{', '.join(header) or 'none'}; name another file"
-            )
+        next(records, None)
         last: dict[str, list[str]] = {}
         number: Counter[str] = Counter()
-        for row, _ in records:
-            last[row[0]] = [row[1], *row[-len(BOOKKEEPING) :]]
-            number[row[0]] += 1
+        try:
+            for row, _ in records:
+                last[row[0]] = [row[1], *row[-len(BOOKKEEPING) :]]
+                number[row[0]] += 1
+        except csv.Error as error:
+            raise ValueError(
+                f"table: {str(self.path)!r} was changed by another program and cannot be read "
+                f"({error}); name another table, or delete it to begin anew"
+            ) from error
         return {name: (last[name], number[name]) for name in last}
+
+    def _check_header(self) -> None:
+        header: list[str] = []
+        # What reads no file of another kind raises csv.Error.
+        with (
+            self.path.open(encoding="utf-8", errors="replace", newline="") as file,
+            suppress(csv.Error),
+        ):
+            header = next(csv.reader(file), [])
+        if header == [*self._columns]:
+            return
+        added = [name for name in header if name not in self._columns]
+        missing = [name for name in self._columns if name not in header]
+        raise ValueError(
+            f"table: {str(self.path)!r} is another kind of table, {_column_notes(added, missing)}; "
+            "name another file"
+        )
 
     def _records(self) -> Iterator[tuple[list[str], bytes]]:
         """Read the whole rows, each with its bytes; a torn one has no line's end."""
@@ -137,7 +154,7 @@ class FolderTable:
             file.write(_to_csv(self._empty(), header=True))
             if self.path.exists():
                 records = self._records()
-                next(records)
+                next(records, None)
                 file.writelines(record for row, record in records if row[0] in done)
 
     def _check_settings(self, settings: dict[str, Any]) -> None:
@@ -165,6 +182,12 @@ class FolderTable:
         return pd.read_csv(
             self.path, dtype=self._columns, keep_default_na=False, na_values=may_miss
         )
+
+
+def _column_notes(added: Sequence[str], missing: Sequence[str]) -> str:
+    notes = [f"it has {first_few(added)}"] if added else []
+    notes += [f"it lacks {first_few(missing)}"] if missing else []
+    return " and ".join(notes) or "its columns stand in another order"
 
 
 def _is_done(entry: Sequence[str], rows: int, stamp: Stamp | None) -> bool:

@@ -252,7 +252,11 @@ def _to_uint8(pixels: np.ndarray) -> np.ndarray:
         raise ValueError(f"an array must hold numbers or bool, got dtype {pixels.dtype}")
     largest = _largest_value(pixels.dtype)
     low, high = pixels.min(), pixels.max()
-    # Written so that NaN, which compares false with everything, is refused as well.
+    if np.isnan(low):
+        raise ValueError(
+            f"an array of dtype {pixels.dtype} must have values 0 to {largest}, got NaN among "
+            "them; replace them first, for example with np.nan_to_num"
+        )
     if not (low >= 0 and high <= largest):
         raise ValueError(
             f"an array of dtype {pixels.dtype} must have values 0 to {largest}, "

@@ -22,6 +22,8 @@ _TOUCHING = 1.2
 # Nor when its width is no longer what it was, give or take this share: something may hide it.
 _SAME_WIDTH = 0.15
 _BINS, _SAMPLES = 6, 24
+# Colours are seen relative to the picture's mean, which becomes this share of the full scale.
+_MIDDLE, _LIGHT_SAMPLES = 0.45, 48
 
 
 @dataclass
@@ -118,13 +120,20 @@ class FaceTracker:
 
 
 def color_histogram(image: np.ndarray, face: FaceBox) -> np.ndarray:
-    """Return the shares of the colours in a face's box: float, they sum to 1."""
+    """Return the shares of the colours, relative to the light, in a face's box: they sum to 1."""
     x, y, w, h = face.box
     rows = y + np.arange(_SAMPLES) * h // _SAMPLES
     columns = x + np.arange(_SAMPLES) * w // _SAMPLES
-    bins = image[rows[:, None], columns].reshape(-1, 3).astype(int) * _BINS // 256
+    colors = image[rows[:, None], columns].reshape(-1, 3) / _light(image)
+    bins = np.minimum(colors * _MIDDLE * _BINS, _BINS - 1).astype(int)
     counts = np.bincount(bins @ (_BINS**2, _BINS, 1), minlength=_BINS**3)
     return counts / counts.sum()
+
+
+def _light(image: np.ndarray) -> np.ndarray:
+    """Return the picture's mean colour: what a lamp, a fade or the exposure changes everywhere."""
+    step = max(1, min(image.shape[:2]) // _LIGHT_SAMPLES)
+    return np.maximum(image[::step, ::step].mean(axis=(0, 1)), 1.0)
 
 
 def _hellinger(one: np.ndarray, other: np.ndarray) -> float:

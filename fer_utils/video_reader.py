@@ -17,6 +17,8 @@ from tqdm.auto import tqdm
 VideoSource: TypeAlias = str | Path | BinaryIO
 
 _TIME_TOLERANCE_S = 1e-6
+# A file that ends earlier than it says by more than this is cut off.
+_MISSING_S = 0.5
 _USUAL_RATE = Fraction(25)
 
 
@@ -97,8 +99,8 @@ class VideoReader:
             raise ValueError(f"every_s must be 0 or more seconds, got {every_s}")
         self._every_s = float(every_s)
         file = _checked_source(source)
-        self.path = file if isinstance(file, Path) else None
-        self.name = str(file if self.path else getattr(file, "name", "video"))
+        self.path = file if isinstance(file, Path) else _path_of(file)
+        self.name = str(file if isinstance(file, Path) else getattr(file, "name", "video"))
         self._container = _open(file, self.name)
         self._stream = self._container.streams.video[0]
         self.sound = _sound_of(self._container) if sound else None
@@ -158,22 +160,34 @@ class VideoReader:
         return round(duration / av.time_base * stream.average_rate)
 
     def _decode(self) -> Iterator[av.VideoFrame | av.Packet]:
-        streams = [self._stream, self.sound] if self.sound else [self._stream]
-        cut_off = False
+        sound_index = self.sound.index if self.sound else None
+        cut_off, end_s = False, 0.0
         try:
-            for packet in self._container.demux(streams):
+            for packet in self._container.demux():  # all streams: the longest tells the end
+                end_s = max(end_s, _end_s(packet))
                 # FFmpeg marks what is left of a packet where a file is cut off.
                 cut_off = packet.is_corrupt if packet.size else cut_off
                 if packet.stream_index == self._stream.index:
                     yield from packet.decode()
+                elif packet.stream_index != sound_index:
+                    continue
                 elif packet.pts is not None and packet.dts is not None:
                     yield self._from_start(packet)
         except av.FFmpegError as error:
             # The decoder looks ahead: these come before the damage.
             yield from self._stream.decode(None)
             raise self._damage(error.strerror) from error
-        if cut_off:
+        if cut_off or end_s < self._promised_s - _MISSING_S:
             raise self._damage("cut off")
+
+    @property
+    def _promised_s(self) -> float:
+        """When the video ends by its own account; 0 where FFmpeg would only estimate it.
+
+        Of Matroska, FFmpeg takes a file that is cut off for one that ends there.
+        """
+        told = "matroska" in self._container.format.name
+        return (self._container.duration or 0) / av.time_base if told else 0.0
 
     def _damage(self, reason: str) -> DamagedVideoError:
         return DamagedVideoError(
@@ -225,6 +239,12 @@ def _checked_source(source: object) -> Path | BinaryIO:
     return source
 
 
+def _path_of(file: BinaryIO) -> Path | None:
+    """Return the path of an open file; None for what lies in memory, or has no path."""
+    name = getattr(file, "name", None)
+    return Path(name).resolve() if isinstance(name, str) and os.path.exists(name) else None
+
+
 def _checked_path(source: str | Path) -> Path:
     # An absolute path is never taken for an address.
     path = Path(os.path.expanduser(source)).resolve()
@@ -254,6 +274,12 @@ def _open(file: Path | BinaryIO, name: str) -> av.container.InputContainer:
 def _sound_of(container: av.container.InputContainer) -> av.AudioStream | None:
     streams = [stream for stream in container.streams.audio if stream.codec_context]
     return streams[0] if streams else None
+
+
+def _end_s(packet: av.Packet) -> float:
+    if packet.pts is None:
+        return 0.0
+    return float((packet.pts + (packet.duration or 0)) * packet.time_base)
 
 
 def _next_due_s(time_s: float, every_s: float) -> float:

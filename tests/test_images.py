@@ -300,7 +300,7 @@ def test_missing_files_and_folders(tmp_path):
         (np.zeros((9, 9, 2), np.uint8), r"got shape \(9, 9, 2\)"),
         (np.zeros((), np.uint8), r"got shape \(\)"),
         (np.zeros((0, 9, 3), np.uint8), r"got shape \(0, 9, 3\)"),
-        (np.full((2, 2), np.nan), "values 0 to 1, got nan"),
+        (np.full((2, 2), np.nan), "values 0 to 1, got NaN among them"),
         (np.full((2, 2), np.inf), "values 0 to 1, got inf"),
         (np.full((2, 2), 128.0), r"values 0 to 1, got 128.*astype\('uint8'\)"),
         (np.full((2, 2), -1), "values 0 to 255, got -1"),

@@ -60,6 +60,14 @@ def test_someone_else_in_the_same_place_is_someone_else(stream):
     assert face.face_id == 1
 
 
+@pytest.mark.parametrize("light", [(0.3, 0.3, 0.3), (1, 0.5, 0.4), (0.4, 0.6, 1)])
+def test_an_id_outlasts_a_change_of_light(stream, light):
+    day = scene((COLLINS_HEAD, 200))
+    lamp = (day * light).astype(np.uint8)
+    shown = [stream.update(image, n / 10) for n, image in enumerate([day, day, lamp, lamp, day])]
+    assert [[face.face_id for face in faces] for faces in shown] == [[0]] * 5
+
+
 def test_a_newcomer_is_found_within_the_time_between_searches(stream):
     wide = {"size": (1280, 400)}
     stream.update(scene((COLLINS_HEAD, 100), **wide), 0)

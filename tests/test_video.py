@@ -140,6 +140,13 @@ def test_a_file_object_will_do_and_stays_open(tmp_path, clip):
     assert len(list(read_video(tmp_path / "out.mp4"))) == 30
 
 
+def test_an_open_file_is_not_written_over(clip):
+    content = clip.read_bytes()
+    with clip.open("rb") as file, pytest.raises(ValueError, match="another file than the source"):
+        recognize(file, clip)
+    assert clip.read_bytes() == content
+
+
 def test_a_video_without_frames_is_refused(tmp_path):
     clip = write_clip(tmp_path / "clip.mp4", [], [], sound="aac", sound_s=1)
     with pytest.raises(ValueError, match=r"cannot be read as a video|has no frames"):

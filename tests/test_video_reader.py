@@ -126,6 +126,16 @@ def test_a_video_cut_off_says_after_how_many_frames(tmp_path):
     assert seen == pytest.approx(np.arange(len(seen)) / 10)
 
 
+def test_a_matroska_file_cut_off_is_noticed(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (20, 48, 64, 3), np.uint8)
+    path = write_clip(tmp_path / "clip.mkv", noise)
+    assert len(list(read_video(path))) == len(noise)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    with pytest.raises(ValueError, match=r"is damaged after \d+ frames \(cut off\)"):
+        list(read_video(path))
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [("text.mp4", b"no video\n" * 100), ("notes.txt", b"no video\n" * 100), ("empty.mp4", b"")],

@@ -1,10 +1,10 @@
 """Emotions live: the webcam in a notebook's output, and the table of what it saw."""
 
 import io
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import anywidget
@@ -100,7 +100,7 @@ class LiveWebcam(anywidget.AnyWidget):
         self._newest: tuple[np.ndarray, Sequence[TrackedFace]] | None = None
         self._kept = self._newest
         # JupyterLab hands messages to a thread of their own, so that they arrive during a cell.
-        self._lock = Lock()
+        self._lock = threading.Lock()
         # Messages, not synchronised traits: those are saved with the notebook.
         self.on_msg(self._receive)
 
@@ -168,9 +168,7 @@ class LiveWebcam(anywidget.AnyWidget):
         # Jupyter would hide it in a log: show it in the widget, whatever it is.
         except Exception as error:
             self.error = error
-            answer = {
-                "error": f"Stopped by an error in the kernel. {type(error).__name__}: {error}"
-            }
+            answer = {"error": _explanation(error)}
         self.send({"question": content["question"], **answer})
 
     def _on_start(self, content: dict, _: list[memoryview]) -> dict:
@@ -207,6 +205,12 @@ def _to_message(face: TrackedFace) -> dict[str, Any]:
         "confidence": face.confidence,
         "emotions": list(face.emotions.values()),
     }
+
+
+def _explanation(error: Exception) -> str:
+    if not threading.main_thread().is_alive():  # Python ends, and with it what pictures need
+        return "The kernel is ending, so the camera is off. Run the cells again."
+    return f"Stopped by an error in the kernel. {type(error).__name__}: {error}"
 
 
 def _save_png(image: np.ndarray, path: Path) -> None:

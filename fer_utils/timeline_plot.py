@@ -14,7 +14,7 @@ from .plots import panels
 
 _MOST_FACES = 6
 # A face that was away for longer than this, and than some frames, leaves a gap in its lines.
-_GAP_S, _GAP_FRAMES = 1.0, 3
+_GAP_S, _GAP_FRAMES = 0.4, 3
 _COLUMNS = ("face_id", "time_s", "top", *(f"p_{name}" for name in EMOTIONS))
 
 

@@ -2,6 +2,7 @@
 
 import io
 import pkgutil
+import threading
 import time
 from collections.abc import Callable
 
@@ -376,6 +377,14 @@ def test_a_camera_that_opens_after_stop_is_released(show):
     }""")
     press(shown.page, "Start")
     shown.page.wait_for_function(f"window.stream && {CAMERA_IS_OFF}")
+
+
+def test_a_kernel_that_ends_says_so_instead_of_showing_what_broke(monkeypatch):
+    camera = started(tracked())
+    camera._stream.work = break_down
+    monkeypatch.setattr("threading.main_thread", lambda: threading.Thread())  # one not running
+    answer = ask(camera, "frame", FRAME, time_s=0.0)
+    assert answer["error"].startswith("The kernel is ending, so the camera is off.")
 
 
 def test_a_kernel_that_falls_silent_is_noticed(show):

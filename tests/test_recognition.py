@@ -178,7 +178,7 @@ def test_bad_files_are_refused_by_name(recognizer, tmp_path, problem):
 @pytest.mark.parametrize(
     ("array", "message"),
     [
-        (np.full((64, 64, 3), np.nan), "values 0 to 1, got nan"),
+        (np.full((64, 64, 3), np.nan), "values 0 to 1, got NaN"),
         (ASTRONAUT.astype(float), r"values 0 to 1, got 0\.0 to 255\.0"),
         (ASTRONAUT.transpose(2, 0, 1), r"transpose\(1, 2, 0\)"),
         (ASTRONAUT[None], "to recognize_batch"),

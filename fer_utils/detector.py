@@ -14,7 +14,7 @@ from .viewer import Viewer
 
 # Lower scores make faces of the cat and the flower among the photographs that scikit-image and
 # scikit-learn ship.
-MIN_CONFIDENCE = 0.6
+MIN_SCORE = 0.6
 # What scores less at first sight is not worth a closer look, which then decides.
 _WORTH_A_LOOK = 0.3
 # Up to this longer side one view of the whole picture is enough, unless it is to be thorough.
@@ -25,7 +25,7 @@ _FINEST, _FINEST_WHEN_THOROUGH = 3, 2
 _WINDOW_TO_BOX = 2.4
 # What a face that is clear at first sight may fall short by in the closer look.
 _LENIENCE = 0.05
-# The score a doubtful face must reach, from the confidence asked for (0) to certainty (1): with
+# The score a doubtful face must reach, from the one asked for (0) to certainty (1): with
 # less, headlamps and wheels count as faces.
 _SURER = 0.2
 # Boxes that overlap this much are the same face, before and after it has moved.
@@ -44,7 +44,7 @@ class FaceDetector:
 
     Parameters
     ----------
-    min_confidence : float
+    min_score : float
         Faces with a lower score than this, from 0 to 1, are left out. A face that the look at the
         whole picture finds may fall short by 0.05 in the closer look, whose score it keeps. Those
         found in tiles only must pass one more look, both with a higher score: every tile is a
@@ -58,7 +58,7 @@ class FaceDetector:
     Raises
     ------
     ValueError
-        `min_confidence` is outside 0-1, or the detector's file is not the one that was shipped.
+        `min_score` is outside 0-1, or the detector's file is not the one that was shipped.
     TypeError
         `thorough` is neither True nor False.
     FileNotFoundError
@@ -67,20 +67,16 @@ class FaceDetector:
         MediaPipe, or a system library that it needs, is not installed.
     """
 
-    def __init__(self, min_confidence: float = MIN_CONFIDENCE, *, thorough: bool = False) -> None:
-        if not (isinstance(min_confidence, int | float) and 0 <= min_confidence <= 1):
-            raise ValueError(
-                f"min_confidence must be a number between 0 and 1, got {min_confidence!r}"
-            )
+    def __init__(self, min_score: float = MIN_SCORE, *, thorough: bool = False) -> None:
+        if not (isinstance(min_score, int | float) and 0 <= min_score <= 1):
+            raise ValueError(f"min_score must be a number between 0 and 1, got {min_score!r}")
         if not isinstance(thorough, bool):
             raise TypeError(f"thorough must be True or False, got {thorough!r}")
         if warning := metrics_warning():
             warnings.warn(warning, stacklevel=2)
-        self.min_confidence = min_confidence
+        self.min_score = min_score
         self.thorough = thorough
-        self._viewer: Viewer | None = Viewer(
-            read_detector_file(), min(_WORTH_A_LOOK, min_confidence)
-        )
+        self._viewer: Viewer | None = Viewer(read_detector_file(), min(_WORTH_A_LOOK, min_score))
 
     def detect(self, image: ImageSource) -> list[FaceBox]:
         """Find the faces in a picture.
@@ -104,7 +100,7 @@ class FaceDetector:
         """
         picture = self._open(image)
         clear, doubtful = self._look_at_whole(picture)
-        faces = self._look_closer(picture, clear, self.min_confidence - _LENIENCE)
+        faces = self._look_closer(picture, clear, self.min_score - _LENIENCE)
         doubtful += self._look_at_tiles(picture)
         return _in_order(faces + self._make_sure(picture, _others(doubtful, faces)))
 
@@ -139,9 +135,9 @@ class FaceDetector:
         """
         picture = self._open(image)
         _check_faces(faces, picture.size)
-        known = self._look_closer(picture, faces, self.min_confidence)
+        known = self._look_closer(picture, faces, self.min_score)
         newcomers = _others(self._look_at_whole(picture)[0], known)
-        return _in_order(known + self._look_closer(picture, newcomers, self.min_confidence))
+        return _in_order(known + self._look_closer(picture, newcomers, self.min_score))
 
     def close(self) -> None:
         """Free the detector's memory. Closing twice does no harm."""
@@ -164,8 +160,8 @@ class FaceDetector:
         """Return the faces in a view of the whole picture: the clear ones, and the doubtful."""
         whole = shrink(picture, (0, 0, *picture.size))
         (found,) = self._viewer.look([whole], picture.size)
-        clear = [face for face in found if face.score >= self.min_confidence]
-        return clear, [face for face in found if face.score < self.min_confidence]
+        clear = [face for face in found if face.score >= self.min_score]
+        return clear, [face for face in found if face.score < self.min_score]
 
     def _look_at_tiles(self, picture: Image.Image) -> list[FaceBox]:
         """Return the faces in tiles of the picture, some of them several times."""
@@ -184,11 +180,11 @@ class FaceDetector:
 
     def _make_sure(self, picture: Image.Image, faces: Sequence[FaceBox]) -> list[FaceBox]:
         """Look twice: at a texture taken for a face, a slightly shifted look is less certain."""
-        surer = self.min_confidence + _SURER * (1 - self.min_confidence)
+        surer = self.min_score + _SURER * (1 - self.min_score)
         return self._look_closer(picture, self._look_closer(picture, faces, surer), surer)
 
     def _look_closer(
-        self, picture: Image.Image, faces: Sequence[FaceBox], min_confidence: float
+        self, picture: Image.Image, faces: Sequence[FaceBox], min_score: float
     ) -> list[FaceBox]:
         """Find faces again in windows of their own, where their points are seen more sharply."""
         windows = (window_around(face.box, _WINDOW_TO_BOX, picture.size) for face in faces)
@@ -200,7 +196,7 @@ class FaceDetector:
         return merge_faces(
             closer
             for face, closer in zip(faces, again, strict=True)
-            if closer and overlap(face, closer) > _SAME_PLACE and closer.score >= min_confidence
+            if closer and overlap(face, closer) > _SAME_PLACE and closer.score >= min_score
         )
 
 

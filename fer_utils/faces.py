@@ -33,7 +33,7 @@ class FaceBox:
     box : tuple of int
         (x, y, width, height) in px, inside the picture.
     score : float
-        The detector's confidence, 0-1.
+        How sure the detector is, 0-1.
     keypoints : mapping of str to (float, float)
         (x, y) in px, measured from the picture's upper left corner, of each name in `KEYPOINTS`.
         Points of a face that the border cuts may lie outside the picture.

@@ -90,7 +90,7 @@ def _without_tensorflow() -> Iterator[None]:
         del sys.modules[asked_for]
 
 
-def create_detector(model: bytes, min_confidence: float) -> Any:
+def create_detector(model: bytes, min_score: float) -> Any:
     """Make MediaPipe's own detector from the bytes of its file.
 
     Raises
@@ -104,7 +104,7 @@ def create_detector(model: bytes, min_confidence: float) -> Any:
 
         options = vision.FaceDetectorOptions(
             base_options=BaseOptions(model_asset_buffer=model),
-            min_detection_confidence=min_confidence,
+            min_detection_confidence=min_score,
         )
         detector = vision.FaceDetector.create_from_options(options)
     except ModuleNotFoundError as error:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from .detector import MIN_CONFIDENCE, FaceDetector
+from .detector import MIN_SCORE, FaceDetector
 from .emotions import EMOTIONS
 from .faces import FaceBox, crop_face
 from .images import ColorOrder, ImageSource, load_image
@@ -30,7 +30,7 @@ class FaceEmotion:
     box : tuple of int
         (x, y, width, height) in px, inside the picture.
     detection_score : float
-        The detector's confidence that this is a face, 0-1.
+        How sure the detector is that this is a face, 0-1.
     emotions : mapping of str to float
         The probability of each emotion, 0-1, in the order of `EMOTIONS`; they sum to 1.
 
@@ -95,7 +95,7 @@ class EmotionRecognizer:
         cls,
         models: Sequence[str | Path] | None = None,
         *,
-        min_confidence: float = MIN_CONFIDENCE,
+        min_detection_score: float = MIN_SCORE,
         thorough: bool = False,
     ) -> "EmotionRecognizer":
         """Load the shipped networks, or your own, and the shipped face detector.
@@ -105,8 +105,11 @@ class EmotionRecognizer:
         models : sequence of str or Path, optional
             Weights files that `train` wrote; their networks vote with equal weight. Without it,
             the vote in `saved_models`.
-        min_confidence, thorough : float, bool
-            As `FaceDetector` takes them.
+        min_detection_score : float
+            Faces with a lower `detection_score` than this, from 0 to 1, are left out; the
+            `min_score` of `FaceDetector`.
+        thorough : bool
+            As `FaceDetector` takes it.
 
         Raises
         ------
@@ -116,7 +119,7 @@ class EmotionRecognizer:
             As `FaceDetector` raises it.
         """
         classifier = SoftVote.load() if models is None else SoftVote.from_weights(models)
-        return cls(classifier, FaceDetector(min_confidence, thorough=thorough))
+        return cls(classifier, FaceDetector(min_detection_score, thorough=thorough))
 
     def recognize(self, image: ImageSource, *, color: ColorOrder = "rgb") -> list[FaceEmotion]:
         """Find the faces in one picture and tell their emotions.

@@ -24,7 +24,7 @@ class Viewer:
     ----------
     model : bytes
         The detector's file, as `read_detector_file` returns it.
-    min_confidence : float
+    min_score : float
         Faces with a lower score than this, from 0 to 1, are left out.
 
     Raises
@@ -33,9 +33,9 @@ class Viewer:
         MediaPipe, or a system library that it needs, is not installed.
     """
 
-    def __init__(self, model: bytes, min_confidence: float) -> None:
+    def __init__(self, model: bytes, min_score: float) -> None:
         count = min(os.cpu_count() or 1, _MOST_DETECTORS)
-        detectors = [create_detector(model, min_confidence) for _ in range(count)]
+        detectors = [create_detector(model, min_score) for _ in range(count)]
         self._idle: SimpleQueue[Any] = SimpleQueue()
         for detector in detectors:
             self._idle.put(detector)

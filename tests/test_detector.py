@@ -99,15 +99,15 @@ def test_a_sideways_photo_is_found_by_its_exif_orientation(detector, tmp_path):
     assert detector.detect(path) == detector.detect(ASTRONAUT)
 
 
-def test_min_confidence_leaves_out_less_certain_faces():
-    with FaceDetector(min_confidence=0.99) as strict:
+def test_min_score_leaves_out_less_certain_faces():
+    with FaceDetector(min_score=0.99) as strict:
         assert strict.detect(ASTRONAUT) == []
 
 
-@pytest.mark.parametrize("min_confidence", [-0.1, 1.1, float("nan"), "high"])
-def test_impossible_confidences_are_refused(min_confidence):
-    with pytest.raises(ValueError, match="min_confidence must be a number between 0 and 1"):
-        FaceDetector(min_confidence)
+@pytest.mark.parametrize("min_score", [-0.1, 1.1, float("nan"), "high"])
+def test_impossible_scores_are_refused(min_score):
+    with pytest.raises(ValueError, match="min_score must be a number between 0 and 1"):
+        FaceDetector(min_score)
 
 
 def test_a_closed_detector_says_so_and_may_be_closed_again():

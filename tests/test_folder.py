@@ -40,9 +40,9 @@ class Classifier:
 class Detector:
     """The real one, with a setting, and something that happens at its n-th picture."""
 
-    def __init__(self, detector, min_confidence=0.6, at=0, happens=lambda: None):
+    def __init__(self, detector, min_score=0.6, at=0, happens=lambda: None):
         self._detector, self._at, self._happens, self._looks = detector, at, happens, 0
-        self.min_confidence = min_confidence
+        self.min_score = min_score
 
     def detect(self, image):
         self._looks += 1
@@ -327,7 +327,7 @@ def test_a_killed_run_goes_on(tmp_path, recognizer):
         ),
         (
             lambda detector: EmotionRecognizer(Classifier(), Detector(detector, 0.3)),
-            r"different detector.*'min_confidence': 0\.6.*now .*0\.3",
+            r"different detector.*'min_score': 0\.6.*now .*0\.3",
         ),
     ],
 )

@@ -18,6 +18,7 @@ __version__ = "0.1.0"
 _MODULE_OF = {
     "EMOTIONS": "emotions",
     "EMOTION_COLORS": "emotions",
+    "UNSURE": "emotions",
     "load_image": "images",
     "FerDataset": "data",
     "Split": "data",

@@ -7,7 +7,8 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
-from .emotions import EMOTION_COLORS
+from .emotions import LABEL_COLORS, UNSURE
+from .images import check_rgb
 
 
 class FaceLike(Protocol):
@@ -16,13 +17,14 @@ class FaceLike(Protocol):
     box: tuple[int, int, int, int]
     emotions: Mapping[str, float]
     top: str
+    label: str
     confidence: float
 
 
 def draw_faces(
     image: np.ndarray, faces: Sequence[FaceLike], *, numbered: bool = False
 ) -> np.ndarray:
-    """Draw a box with emotion and probability around each face.
+    """Draw a box with emotion and probability around each face, in grey if it is unsure.
 
     Parameters
     ----------
@@ -45,7 +47,7 @@ def draw_faces(
         If `image` is no RGB uint8 array or `faces` holds anything but faces.
     """
     faces = face_list(faces)
-    _check_rgb(image)
+    check_rgb(image)
     canvas = Image.fromarray(image).copy()
     draw = ImageDraw.Draw(canvas)
     line_px = max(2, round(min(canvas.size) / 200))
@@ -63,7 +65,7 @@ def face_list(faces: Any) -> list[FaceLike]:
         return [faces]
     found = list(faces) if isinstance(faces, Sequence) else [faces]
     for face in found:
-        if not all(hasattr(face, name) for name in ("box", "emotions", "top", "confidence")):
+        if not all(hasattr(face, name) for name in FaceLike.__annotations__):
             raise TypeError(
                 "faces must be what EmotionRecognizer.recognize returns, a list of FaceEmotion; "
                 f"got {type(face).__name__} in it"
@@ -72,8 +74,9 @@ def face_list(faces: Any) -> list[FaceLike]:
 
 
 def caption(face: FaceLike) -> str:
-    """Return what a label says about a face, such as ``"happy 93%"``."""
-    return f"{face.top} {face.confidence:.0%}"
+    """Return what a tag says about a face: ``"happy 93%"``, or ``"unsure (happy 34%)"``."""
+    guess = f"{face.top} {face.confidence:.0%}"
+    return f"{UNSURE} ({guess})" if face.label == UNSURE else guess
 
 
 def ink_on(rgb: Sequence[float]) -> str:
@@ -86,30 +89,17 @@ def ink_on(rgb: Sequence[float]) -> str:
     return "black" if linear @ (0.2126, 0.7152, 0.0722) > 0.179 else "white"
 
 
-def _check_rgb(image: Any) -> None:
-    if not isinstance(image, np.ndarray):
-        raise TypeError(
-            f"image must be an RGB uint8 array, got {type(image).__name__}; "
-            "fer_utils.load_image makes one of a path or a PIL image"
-        )
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
-        raise ValueError(
-            f"image must be uint8 (h, w, 3), got {image.dtype} {image.shape}; "
-            "fer_utils.load_image converts other pictures"
-        )
-
-
 def _draw_box(draw: ImageDraw.ImageDraw, face: FaceLike, line_px: int) -> None:
     x, y, w, h = face.box
     right, bottom = x + w - 1, y + h - 1
     # A black rim keeps the box visible on a background of its own colour.
     draw.rectangle((x - 1, y - 1, right + 1, bottom + 1), None, "black", line_px + 2)
-    draw.rectangle((x, y, right, bottom), None, EMOTION_COLORS[face.top], line_px)
+    draw.rectangle((x, y, right, bottom), None, LABEL_COLORS[face.label], line_px)
 
 
 def _draw_tag(draw: ImageDraw.ImageDraw, size: tuple[int, int], face: FaceLike, text: str) -> None:
     x, y, w, h = face.box
-    color = ImageColor.getrgb(EMOTION_COLORS[face.top])
+    color = ImageColor.getrgb(LABEL_COLORS[face.label])
     font, width, height = _fitting_font(text, size, w)
     left = max(0, min(x, size[0] - width))
     # Above the box if there is room, else below, else inside along its upper edge.

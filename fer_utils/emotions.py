@@ -1,4 +1,4 @@
-"""The seven emotions: their names in FER2013's label order, and one colour each."""
+"""The seven emotions: their names in FER2013's label order, and one colour each; and "unsure"."""
 
 EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 
@@ -13,3 +13,9 @@ EMOTION_COLORS = {
     "surprise": "#56B4E9",
     "neutral": "#8C8C8C",
 }
+
+# The label of a face whose emotion is not probable enough to be named.
+UNSURE = "unsure"
+# A grey, as it is no emotion, and darker than "neutral". On black and on white it has the
+# contrast of 3 to 1 that WCAG 2.2 asks of graphics.
+LABEL_COLORS = EMOTION_COLORS | {UNSURE: "#5E5E5E"}

@@ -3,7 +3,6 @@
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -75,9 +74,10 @@ def recognize_folder(
     pandas.DataFrame
         One row a face, pictures in the order of their names. Columns: source, the picture's path
         in the folder with "/" between the parts; status; face_id, from 0 in each picture;
-        x, y, w, h in px; p_angry to p_neutral, 0-1; top. A picture without a face has one row
-        with the status "no face", one that cannot be read a row whose status says why; the
-        columns after it are missing there. Other faces have the status "ok".
+        x, y, w, h in px; p_angry to p_neutral, 0-1; top; label, which is top or "unsure". A
+        picture without a face has one row with the status "no face", one that cannot be read a
+        row whose status says why; the columns after it are missing there. Other faces have the
+        status "ok".
 
     Raises
     ------
@@ -85,8 +85,8 @@ def recognize_folder(
         There is no such folder, or none for the table.
     ValueError
         `folder` is no folder; `table` does not end in .csv, cannot be written, is another kind
-        of table, or was made with other networks, other settings of the detector or of another
-        folder.
+        of table, or was made with other networks, another `min_confidence`, other settings of
+        the detector or of another folder.
     TypeError
         `folder` or `table` is no path, or `recognizer` no EmotionRecognizer.
     """
@@ -96,10 +96,11 @@ def recognize_folder(
     path = root / _TABLE_NAME if table is None else table
     result = FolderTable(path, columns=_to_rows([]).dtypes.to_dict())
     pictures = _list_pictures(root)
-    with _loaded(recognizer) as ready:
-        settings = _settings(ready) | {"folder": _relative(root, result.path.parent)}
-        done = result.resume({p.name: p.stamp for p in pictures}, settings)
-        _recognize(ready, [p for p in pictures if p.name not in done], result, len(done), progress)
+    recognizer = EmotionRecognizer.load() if recognizer is None else recognizer
+    settings = _settings(recognizer) | {"folder": _relative(root, result.path.parent)}
+    done = result.resume({p.name: p.stamp for p in pictures}, settings)
+    rest = [picture for picture in pictures if picture.name not in done]
+    _recognize(recognizer, rest, result, len(done), progress)
     return result.finish([picture.name for picture in pictures])
 
 
@@ -158,18 +159,6 @@ def _stamp(path: Path) -> Stamp | None:
     return Stamp(status.st_size, status.st_mtime_ns)
 
 
-@contextmanager
-def _loaded(recognizer: EmotionRecognizer | None) -> Iterator[EmotionRecognizer]:
-    if recognizer is not None:
-        yield recognizer
-        return
-    recognizer = EmotionRecognizer.load()
-    try:
-        yield recognizer
-    finally:
-        recognizer.detector.close()
-
-
 def _settings(recognizer: EmotionRecognizer) -> dict[str, Any]:
     """Describe what the results depend on.
 
@@ -181,7 +170,11 @@ def _settings(recognizer: EmotionRecognizer) -> dict[str, Any]:
     probabilities = recognizer.classifier.predict_proba(np.array(patterns, np.uint8))
     public = {k: v for k, v in vars(recognizer.detector).items() if not k.startswith("_")}
     plain = {k: v for k, v in public.items() if isinstance(v, bool | int | float | str)}
-    return {"networks": np.round(probabilities.astype(float), 4).tolist(), "detector": plain}
+    return {
+        "networks": np.round(probabilities.astype(float), 4).tolist(),
+        "min_confidence": recognizer.min_confidence,
+        "detector": plain,
+    }
 
 
 def _relative(root: Path, start: Path) -> str:

@@ -101,15 +101,38 @@ def to_gray(image: np.ndarray) -> np.ndarray:
 
     Raises
     ------
-    ValueError
-        `image` has another shape or dtype.
+    TypeError, ValueError
+        As `check_rgb` raises them.
     """
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-        raise ValueError(
-            f"image must be uint8 of shape (h, w, 3), got {image.dtype} of shape {image.shape}; "
-            "pass it through load_image first"
-        )
+    check_rgb(image)
     return np.array(Image.fromarray(image).convert("L"))
+
+
+def check_rgb(image: object) -> None:
+    """Refuse what is no RGB picture such as `load_image` returns.
+
+    Parameters
+    ----------
+    image : object
+        A numpy.ndarray, uint8, shape (h, w, 3), passes.
+
+    Raises
+    ------
+    TypeError
+        `image` is no array.
+    ValueError
+        It has another shape than (h, w, 3), another dtype than uint8, or no pixels.
+    """
+    if not isinstance(image, np.ndarray):
+        raise TypeError(
+            f"image must be an RGB uint8 array, got {type(image).__name__}; "
+            "fer_utils.load_image makes one of a path or a PIL image"
+        )
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+        raise ValueError(
+            f"image must be uint8 (h, w, 3), got {image.dtype} {image.shape}; "
+            "fer_utils.load_image converts other pictures"
+        )
 
 
 def _warn_of_8_bits_in_16(pixels: np.ndarray) -> None:

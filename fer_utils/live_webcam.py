@@ -14,8 +14,8 @@ import traitlets
 from PIL import Image, ImageColor
 
 from .browser_files import joined
-from .drawing import draw_faces, ink_on
-from .emotions import EMOTION_COLORS, EMOTIONS
+from .drawing import caption, draw_faces, ink_on
+from .emotions import EMOTIONS, LABEL_COLORS
 from .images import load_image
 from .paths import checked_target, write_whole
 from .recognition import EmotionRecognizer
@@ -62,9 +62,14 @@ def webcam(recognizer: EmotionRecognizer) -> "LiveWebcam":
     return LiveWebcam(EmotionStream(recognizer))
 
 
-def _palette_entry(name: str) -> tuple[str, str, str]:
-    color = EMOTION_COLORS[name]
-    return name, color, ink_on([channel / 255 for channel in ImageColor.getrgb(color)])
+def _build_palette() -> dict[str, Any]:
+    """Return the emotions' names, and for each label its colour and that of text on it."""
+    colors = {label: (color, _ink_on_hex(color)) for label, color in LABEL_COLORS.items()}
+    return {"emotions": [*EMOTIONS], "colors": colors}
+
+
+def _ink_on_hex(color: str) -> str:
+    return ink_on([channel / 255 for channel in ImageColor.getrgb(color)])
 
 
 class LiveWebcam(anywidget.AnyWidget):
@@ -86,7 +91,7 @@ class LiveWebcam(anywidget.AnyWidget):
 
     _esm = joined("widget.js", "live_drawing.js", "live_webcam.js")
     _css = joined("widget.css", "live_webcam.css")
-    _palette = traitlets.List([*map(_palette_entry, EMOTIONS)], read_only=True).tag(sync=True)
+    _palette = traitlets.Dict(_build_palette(), read_only=True).tag(sync=True)
 
     def __init__(self, stream: EmotionStream) -> None:
         super().__init__()
@@ -112,8 +117,8 @@ class LiveWebcam(anywidget.AnyWidget):
         pandas.DataFrame
             The columns of a video's table: source, which is "webcam"; frame, the number of the
             picture among those looked at, from 0; time_s; face_id; x, y, w, h in px; p_angry to
-            p_neutral, smoothed, and raw_angry to raw_neutral, 0-1; top. It is kept in memory:
-            under 200 bytes a row.
+            p_neutral, smoothed, and raw_angry to raw_neutral, 0-1; top; label, top or "unsure".
+            It is kept in memory: under 200 bytes a row.
         """
         with self._lock:
             return self._table.to_frame()
@@ -202,7 +207,7 @@ def _to_message(face: TrackedFace) -> dict[str, Any]:
         "id": face.face_id,
         "box": list(face.box),
         "label": face.label,
-        "confidence": face.confidence,
+        "caption": caption(face),
         "emotions": list(face.emotions.values()),
     }
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from .detector import MIN_SCORE, FaceDetector
-from .emotions import EMOTIONS
+from .emotions import EMOTIONS, UNSURE
 from .faces import FaceBox, crop_face
 from .images import ColorOrder, ImageSource, load_image
 from .vote import SoftVote
@@ -33,6 +34,8 @@ class FaceEmotion:
         How sure the detector is that this is a face, 0-1.
     emotions : mapping of str to float
         The probability of each emotion, 0-1, in the order of `EMOTIONS`; they sum to 1.
+    is_sure : bool
+        Whether `label` names the emotion.
 
     Raises
     ------
@@ -43,6 +46,7 @@ class FaceEmotion:
     box: tuple[int, int, int, int]
     detection_score: float
     emotions: Mapping[str, float]
+    is_sure: bool = field(default=True, kw_only=True)
 
     def __post_init__(self) -> None:
         if tuple(self.emotions) != EMOTIONS:
@@ -54,8 +58,13 @@ class FaceEmotion:
         return max(self.emotions, key=self.emotions.__getitem__)
 
     @property
+    def label(self) -> str:
+        """What to call the face's emotion: `top`, or "unsure"."""
+        return self.top if self.is_sure else UNSURE
+
+    @property
     def confidence(self) -> float:
-        """The most probable emotion's probability, 0-1."""
+        """The probability of `top`, 0-1."""
         return self.emotions[self.top]
 
     def to_dict(self) -> dict[str, Any]:
@@ -72,14 +81,22 @@ class EmotionRecognizer:
         Tells emotions from uint8 faces of shape (n, 48, 48).
     detector : FaceDetector
         Finds the faces.
+    min_confidence : float
+        An emotion is only named when its probability (`FaceEmotion.confidence`) is at least
+        this, from 0 to 1; else `label` is "unsure", and `top` the most probable one all the
+        same. With 0 the label is always `top`. Kept as `min_confidence`.
 
     Raises
     ------
     TypeError
-        `classifier` or `detector` cannot do that.
+        `classifier` or `detector` cannot do that, or `min_confidence` is no number.
+    ValueError
+        `min_confidence` is outside 0-1.
     """
 
-    def __init__(self, classifier: SoftVote, detector: FaceDetector) -> None:
+    def __init__(
+        self, classifier: SoftVote, detector: FaceDetector, *, min_confidence: float = 0.0
+    ) -> None:
         if not hasattr(classifier, "predict_proba"):
             raise TypeError(
                 f"classifier must be a SoftVote, got {type(classifier).__name__}; "
@@ -89,12 +106,14 @@ class EmotionRecognizer:
             raise TypeError(f"detector must be a FaceDetector, got {type(detector).__name__}")
         self.classifier = classifier
         self.detector = detector
+        self.min_confidence = _checked_share("min_confidence", min_confidence)
 
     @classmethod
     def load(
         cls,
         models: Sequence[str | Path] | None = None,
         *,
+        min_confidence: float = 0.0,
         min_detection_score: float = MIN_SCORE,
         thorough: bool = False,
     ) -> "EmotionRecognizer":
@@ -105,6 +124,9 @@ class EmotionRecognizer:
         models : sequence of str or Path, optional
             Weights files that `train` wrote; their networks vote with equal weight. Without it,
             the vote in `saved_models`.
+        min_confidence : float
+            The least probability, from 0 to 1, at which an emotion is named; below it, `label`
+            is "unsure". With 0 every face's emotion is named.
         min_detection_score : float
             Faces with a lower `detection_score` than this, from 0 to 1, are left out; the
             `min_score` of `FaceDetector`.
@@ -114,12 +136,18 @@ class EmotionRecognizer:
         Raises
         ------
         FileNotFoundError, ValueError
-            As `SoftVote.load`, `SoftVote.from_weights` and `FaceDetector` raise them.
+            As `SoftVote.load`, `SoftVote.from_weights` and `FaceDetector` raise them, or
+            `min_confidence` or `min_detection_score` is outside 0-1.
+        TypeError
+            One of these two is no number, or `thorough` neither True nor False.
         ImportError
             As `FaceDetector` raises it.
         """
+        min_confidence = _checked_share("min_confidence", min_confidence)
+        min_score = _checked_share("min_detection_score", min_detection_score)
         classifier = SoftVote.load() if models is None else SoftVote.from_weights(models)
-        return cls(classifier, FaceDetector(min_detection_score, thorough=thorough))
+        detector = FaceDetector(min_score, thorough=thorough)
+        return cls(classifier, detector, min_confidence=min_confidence)
 
     def recognize(self, image: ImageSource, *, color: ColorOrder = "rgb") -> list[FaceEmotion]:
         """Find the faces in one picture and tell their emotions.
@@ -194,11 +222,28 @@ class EmotionRecognizer:
             boxes_of_images.append([box for box, _ in cut_out])
             crops += [crop for _, crop in cut_out]
         rows = self._classify(crops)
-        return [[_to_emotion(box, next(rows)) for box in boxes] for boxes in boxes_of_images]
+        return [[self._to_emotion(box, next(rows)) for box in boxes] for boxes in boxes_of_images]
 
     def _classify(self, crops: list[np.ndarray]) -> Iterator[np.ndarray]:
         for start in range(0, len(crops), BATCH_SIZE):
             yield from self.classifier.predict_proba(np.stack(crops[start : start + BATCH_SIZE]))
+
+    def _to_emotion(self, face: FaceBox, probabilities: np.ndarray) -> FaceEmotion:
+        emotions = dict(zip(EMOTIONS, map(float, probabilities), strict=True))
+        return FaceEmotion(
+            box=face.box,
+            detection_score=face.score,
+            emotions=emotions,
+            is_sure=max(emotions.values()) >= self.min_confidence,
+        )
+
+
+def _checked_share(name: str, value: object) -> float:
+    if not isinstance(value, Real):
+        raise TypeError(f"{name} must be a number, got {type(value).__name__}")
+    if not 0 <= value <= 1:
+        raise ValueError(f"{name} must be between 0 and 1, got {value}; 0.5 means 50%")
+    return float(value)
 
 
 def _refuse_single_picture(images: object) -> None:
@@ -219,8 +264,3 @@ def cut_out_faces(pixels: np.ndarray, boxes: list[FaceBox]) -> list[tuple[FaceBo
         with suppress(ValueError):
             faces.append((box, crop_face(pixels, box)))
     return faces
-
-
-def _to_emotion(face: FaceBox, probabilities: np.ndarray) -> FaceEmotion:
-    emotions = dict(zip(EMOTIONS, map(float, probabilities), strict=True))
-    return FaceEmotion(box=face.box, detection_score=face.score, emotions=emotions)

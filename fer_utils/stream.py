@@ -9,6 +9,7 @@ import numpy as np
 
 from .emotions import EMOTIONS
 from .faces import FaceBox, merge_faces
+from .images import check_rgb
 from .recognition import EmotionRecognizer, FaceEmotion, cut_out_faces
 from .smoothing import EmotionSmoother
 from .tracking import FaceTracker
@@ -28,19 +29,23 @@ class TrackedFace(FaceEmotion):
         The same in every frame while the face stays in view, from 0.
     raw_emotions : mapping of str to float
         The probability of each emotion in this frame alone.
-    label : str
+    steady_top : str
         The emotion shown, which changes only when another one leads clearly and for a while;
         `top` is the same.
+    is_sure : bool
+        Whether `label` names it, by its smoothed probability; this, too, changes only when the
+        probability has passed `EmotionRecognizer.min_confidence` for a while.
 
     Raises
     ------
     ValueError
-        `emotions` or `raw_emotions` hold other names than `EMOTIONS`, or `label` is none of them.
+        `emotions` or `raw_emotions` hold other names than `EMOTIONS`, or `steady_top` is none of
+        them.
     """
 
     face_id: int
     raw_emotions: Mapping[str, float]
-    label: str
+    steady_top: str
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -48,13 +53,13 @@ class TrackedFace(FaceEmotion):
             raise ValueError(
                 f"raw_emotions must be {EMOTIONS} in this order, got {[*self.raw_emotions]}"
             )
-        if self.label not in EMOTIONS:
-            raise ValueError(f"label must be one of {EMOTIONS}, got {self.label!r}")
+        if self.steady_top not in EMOTIONS:
+            raise ValueError(f"steady_top must be one of {EMOTIONS}, got {self.steady_top!r}")
 
     @property
     def top(self) -> str:
-        """The steady label; the most probable emotion may be another one for a moment."""
-        return self.label
+        """The steady emotion; the most probable one may be another for a moment."""
+        return self.steady_top
 
 
 class EmotionStream:
@@ -67,13 +72,15 @@ class EmotionStream:
     Parameters
     ----------
     recognizer : EmotionRecognizer
-        Finds and classifies the faces.
+        Finds and classifies the faces; its `min_confidence` says which emotions are named.
     smoothing_s : float
         Time constant of the probabilities' exponential smoothing, in seconds: after this time,
         a change has come through to 63%. 0 does not smooth.
     label_margin, label_hold_s : float
-        The label changes once another emotion's smoothed probability has been the highest, and
-        ahead of the label's by the margin (0-1), for this many seconds.
+        A face's `top` changes once another emotion's smoothed probability has been the highest,
+        and ahead by the margin (0-1), for this many seconds. Its label becomes "unsure" once
+        that probability has been below `min_confidence` for as long, and names the emotion again
+        once it has been above by the margin (but at most half-way to 1) for as long.
     detect_every_s : float
         Seconds from one call of `FaceDetector.detect` to the next; with 0 it is called on every
         picture. In between, the quicker `FaceDetector.follow` is.
@@ -108,6 +115,7 @@ class EmotionStream:
             _checked("smoothing_s", smoothing_s),
             _checked("label_margin", label_margin),
             _checked("label_hold_s", label_hold_s),
+            recognizer.min_confidence,
         )
         self._detect_every_s = _checked("detect_every_s", detect_every_s)
         self._tracker = FaceTracker(_checked("keep_s", keep_s))
@@ -147,16 +155,7 @@ class EmotionStream:
         return sorted(tracked, key=lambda face: face.face_id)
 
     def _check(self, image: np.ndarray, time_s: float) -> None:
-        if not isinstance(image, np.ndarray):
-            raise TypeError(
-                f"image must be an RGB uint8 array, got {type(image).__name__}; "
-                "fer_utils.load_image makes one"
-            )
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
-            raise ValueError(
-                f"image must be uint8 (h, w, 3), got {image.dtype} {image.shape}; "
-                "fer_utils.load_image converts other pictures"
-            )
+        check_rgb(image)
         if not self._time_s <= time_s < math.inf:
             raise ValueError(
                 f"time_s must not be before the last picture's, {self._time_s:g} s, got {time_s}; "
@@ -182,14 +181,15 @@ class EmotionStream:
 
     def _to_tracked(self, face: FaceBox, face_id: int, row: np.ndarray) -> TrackedFace:
         smoother = self._smoothers.setdefault(face_id, EmotionSmoother(*self._smoothing))
-        smoothed, label = smoother.update(row, self._time_s)
+        smoothed, top, is_sure = smoother.update(row, self._time_s)
         return TrackedFace(
             box=face.box,
             detection_score=face.score,
             emotions=_named(smoothed),
             face_id=face_id,
             raw_emotions=_named(row),
-            label=EMOTIONS[label],
+            steady_top=EMOTIONS[top],
+            is_sure=is_sure,
         )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from .emotions import EMOTIONS
+from .emotions import EMOTIONS, UNSURE
 from .recognition import FaceEmotion
 
 if TYPE_CHECKING:
@@ -23,8 +23,9 @@ _PLACE_TYPES = {
     **dict.fromkeys(("x", "y", "w", "h"), "int64"),
     **{f"p_{name}": "float64" for name in EMOTIONS},
 }
-_COLUMN_TYPES = _PLACE_TYPES | {"top": "str"}
-_TRACKED_TYPES = _PLACE_TYPES | {f"raw_{name}": "float64" for name in EMOTIONS} | {"top": "str"}
+_NAME_TYPES = {"top": "str", "label": "str"}
+_COLUMN_TYPES = _PLACE_TYPES | _NAME_TYPES
+_TRACKED_TYPES = _PLACE_TYPES | {f"raw_{name}": "float64" for name in EMOTIONS} | _NAME_TYPES
 TRACKED_COLUMNS = tuple(_TRACKED_TYPES)
 
 
@@ -41,6 +42,7 @@ class FaceTable:
         self._source = source
         self._numbers = array("d")
         self._tops = array("b")
+        self._are_sure = array("b")
 
     def add(self, frame: int, time_s: float, faces: Sequence["TrackedFace"]) -> list[tuple]:
         """Add the faces of a frame; return their rows, values in the order of `TRACKED_COLUMNS`."""
@@ -50,16 +52,18 @@ class FaceTable:
             numbers = (*place, *face.emotions.values(), *face.raw_emotions.values())
             self._numbers.extend(numbers)
             self._tops.append(EMOTIONS.index(face.top))
-            rows.append((self._source, *numbers, face.top))
+            self._are_sure.append(face.is_sure)
+            rows.append((self._source, *numbers, face.top, face.label))
         return rows
 
     def to_frame(self) -> pd.DataFrame:
         """Return all rows so far as a table with the columns `TRACKED_COLUMNS`."""
-        names = TRACKED_COLUMNS[1:-1]
+        names = TRACKED_COLUMNS[1 : -len(_NAME_TYPES)]
         numbers = np.array(self._numbers).reshape(-1, len(names))
         table = pd.DataFrame(numbers, columns=names)
         table.insert(0, "source", self._source)
         table["top"] = np.array(EMOTIONS)[np.array(self._tops, dtype=int)]
+        table["label"] = table["top"].where(np.array(self._are_sure, dtype=bool), UNSURE)
         return table.astype(_TRACKED_TYPES)
 
 
@@ -86,8 +90,8 @@ def to_frame(
     pandas.DataFrame
         Columns source; frame and time_s, in seconds (0 for a still picture); face_id, from 0 in
         each picture unless they are `TrackedFace` records, which have their own; x, y, w, h in
-        px; p_angry to p_neutral, 0-1; top. The columns and their types are the same without any
-        face.
+        px; p_angry to p_neutral, 0-1; top; label, which is top or "unsure". The columns and
+        their types are the same without any face.
 
     Raises
     ------
@@ -163,4 +167,4 @@ def _to_row(face: FaceEmotion, origin: tuple[str, int, float], face_id: int) -> 
             "recognize or recognize_batch returned"
         )
     face_id = getattr(face, "face_id", face_id)
-    return (*origin, face_id, *face.box, *face.emotions.values(), face.top)
+    return (*origin, face_id, *face.box, *face.emotions.values(), face.top, face.label)

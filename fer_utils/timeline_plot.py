@@ -7,15 +7,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
-from .emotions import EMOTION_COLORS, EMOTIONS
+from .emotions import EMOTION_COLORS, EMOTIONS, LABEL_COLORS, UNSURE
 from .plots import panels
 
 _MOST_FACES = 6
 # A face that was away for longer than this, and than some frames, leaves a gap in its lines.
 _GAP_S, _GAP_FRAMES = 0.4, 3
-_COLUMNS = ("face_id", "time_s", "top", *(f"p_{name}" for name in EMOTIONS))
+_COLUMNS = ("face_id", "time_s", "label", *(f"p_{name}" for name in EMOTIONS))
 
 
 def plot_timeline(
@@ -26,8 +27,8 @@ def plot_timeline(
 ) -> np.ndarray:
     """Draw the probabilities of the emotions over time, one panel a face.
 
-    The ribbon below the curves shows the steady label. Curves and ribbon are broken where the
-    face was out of view.
+    The ribbon below the curves shows the steady label, in dark grey where it is "unsure". Curves
+    and ribbon are broken where the face was out of view.
 
     Parameters
     ----------
@@ -59,8 +60,9 @@ def plot_timeline(
         _plot_face(one, table[table["face_id"] == number].sort_values("time_s"))
         one.set_title(f"Face {number}")
     if face_ids:
-        axes[0].legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False)
-        _share_times(axes, table.loc[table["face_id"].isin(face_ids), "time_s"])
+        shown = table[table["face_id"].isin(face_ids)]
+        _add_legend(axes[0], with_unsure=(shown["label"] == UNSURE).any())
+        _share_times(axes, shown["time_s"])
     return axes
 
 
@@ -99,11 +101,18 @@ def _plot_face(ax: Axes, rows: pd.DataFrame) -> None:
         shown = np.insert(rows[f"p_{name}"].to_numpy(float), breaks, np.nan)
         color = EMOTION_COLORS[name]
         ax.plot(np.insert(time_s, breaks, np.nan), shown, f"{marker}-", color=color, label=name)
-    _plot_ribbon(ax, time_s, rows["top"].to_numpy(str), breaks)
+    _plot_ribbon(ax, time_s, rows["label"].to_numpy(str), breaks)
     ax.set_ylim(-0.09, 1.02)
     ax.set_yticks([0, 0.5, 1])
     ax.yaxis.set_major_formatter(PercentFormatter(1))
     ax.spines[["top", "right"]].set_visible(False)
+
+
+def _add_legend(ax: Axes, with_unsure: bool) -> None:
+    handles = ax.get_legend_handles_labels()[0]
+    if with_unsure:
+        handles.append(Patch(color=LABEL_COLORS[UNSURE], label=UNSURE))
+    ax.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False)
 
 
 def _share_times(axes: Sequence[Axes], time_s: pd.Series) -> None:
@@ -126,13 +135,13 @@ def _breaks(time_s: np.ndarray) -> np.ndarray:
     return np.flatnonzero(steps > max(_GAP_S, _GAP_FRAMES * np.median(steps))) + 1
 
 
-def _plot_ribbon(ax: Axes, time_s: np.ndarray, tops: np.ndarray, breaks: np.ndarray) -> None:
-    starts = np.union1d(np.flatnonzero(tops[1:] != tops[:-1]) + 1, [0, *breaks]).astype(int)
+def _plot_ribbon(ax: Axes, time_s: np.ndarray, labels: np.ndarray, breaks: np.ndarray) -> None:
+    starts = np.union1d(np.flatnonzero(labels[1:] != labels[:-1]) + 1, [0, *breaks]).astype(int)
     ends = np.append(starts[1:], len(time_s))
     for start, end in zip(starts, ends, strict=True):
         # A label lasts until the next one, except where the face goes out of view.
         last = end if end < len(time_s) and end not in breaks else end - 1
-        color = EMOTION_COLORS[tops[start]]
+        color = LABEL_COLORS[labels[start]]
         ax.axvspan(time_s[start], time_s[last], 0.01, 0.06, color=color, linewidth=0)
 
 

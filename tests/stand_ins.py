@@ -40,8 +40,12 @@ def face_at(x: int, y: int, side: int) -> FaceBox:
     return FaceBox((x, y, side, side), 0.9, points)
 
 
-def quick_recognizer(detector: object | None = None) -> SimpleNamespace:
+def quick_recognizer(
+    detector: object | None = None, *, min_confidence: float = 0.0
+) -> SimpleNamespace:
     """Return what an `EmotionStream` needs of an EmotionRecognizer."""
     return SimpleNamespace(
-        classifier=BrightnessClassifier(), detector=detector or OneFaceDetector()
+        classifier=BrightnessClassifier(),
+        detector=detector or OneFaceDetector(),
+        min_confidence=min_confidence,
     )

@@ -1,12 +1,12 @@
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 from PIL import Image
+from skimage.color import deltaE_ciede2000, rgb2lab
 
 from fer_utils.drawing import caption, draw_faces, ink_on
-from fer_utils.emotions import EMOTION_COLORS, EMOTIONS
+from fer_utils.emotions import EMOTIONS, LABEL_COLORS
+from fer_utils.recognition import FaceEmotion
 
 GREY = 120
 
@@ -15,13 +15,15 @@ def make_image(height: int = 240, width: int = 320) -> np.ndarray:
     return np.full((height, width, 3), GREY, dtype=np.uint8)
 
 
-def make_face(box=(100, 80, 90, 90), top: str = "happy", confidence: float = 0.934):
+def make_face(
+    box=(100, 80, 90, 90), top: str = "happy", confidence: float = 0.934, *, is_sure: bool = True
+) -> FaceEmotion:
     emotions = dict.fromkeys(EMOTIONS, (1 - confidence) / 6) | {top: confidence}
-    return SimpleNamespace(box=box, emotions=emotions, top=top, confidence=confidence)
+    return FaceEmotion(box, 0.9, emotions, is_sure=is_sure)
 
 
 def color_of(name: str) -> list[int]:
-    return [round(255 * channel) for channel in to_rgb(EMOTION_COLORS[name])]
+    return [round(255 * channel) for channel in to_rgb(LABEL_COLORS[name])]
 
 
 def changed(image: np.ndarray) -> np.ndarray:
@@ -147,12 +149,31 @@ def test_caption_rounds_to_whole_percent():
     assert caption(make_face(confidence=0.934)) == "happy 93%"
 
 
-@pytest.mark.parametrize("name", EMOTIONS)
-def test_labels_have_the_contrast_that_wcag_asks_of_text(name):
+def test_an_unsure_face_is_grey_and_its_tag_says_what_the_share_belongs_to():
+    face = make_face(confidence=0.336, is_sure=False)
+    assert caption(face) == "unsure (happy 34%)"
+    drawn = draw_faces(make_image(), [face])
+    assert drawn[169, 145].tolist() == color_of("unsure")
+    colors = {tuple(pixel) for pixel in drawn.reshape(-1, 3)}
+    assert tuple(color_of("happy")) not in colors
+
+
+def contrast(name: str, other: str) -> float:
+    """Return the contrast ratio of a label's colour to black or white, as WCAG defines it."""
     red, green, blue = (
         channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4
-        for channel in to_rgb(EMOTION_COLORS[name])
+        for channel in to_rgb(LABEL_COLORS[name])
     )
-    color = 0.2126 * red + 0.7152 * green + 0.0722 * blue
-    ink = {"black": 0.0, "white": 1.0}[ink_on(to_rgb(EMOTION_COLORS[name]))]
-    assert (max(color, ink) + 0.05) / (min(color, ink) + 0.05) >= 4.5
+    pair = 0.2126 * red + 0.7152 * green + 0.0722 * blue, {"black": 0.0, "white": 1.0}[other]
+    return (max(pair) + 0.05) / (min(pair) + 0.05)
+
+
+@pytest.mark.parametrize("name", LABEL_COLORS)
+def test_labels_have_the_contrast_that_wcag_asks_of_text(name):
+    assert contrast(name, ink_on(to_rgb(LABEL_COLORS[name]))) >= 4.5
+
+
+def test_unsure_stands_out_from_black_white_and_every_emotion():
+    assert min(contrast("unsure", "black"), contrast("unsure", "white")) >= 3
+    unsure, *emotions = (rgb2lab(to_rgb(LABEL_COLORS[n])) for n in ("unsure", *EMOTIONS))
+    assert min(deltaE_ciede2000(unsure, emotion) for emotion in emotions) > 15

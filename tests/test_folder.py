@@ -18,7 +18,7 @@ from fer_utils.folder import recognize_folder
 from fer_utils.recognition import EmotionRecognizer
 
 COLUMNS = ["source", "status", "face_id", "x", "y", "w", "h"]
-COLUMNS += [f"p_{name}" for name in EMOTIONS] + ["top"]
+COLUMNS += [f"p_{name}" for name in EMOTIONS] + ["top", "label"]
 ONE = np.asarray(Image.fromarray(ASTRONAUT[:300, 70:370]).resize((150, 150)))
 NONE = NOBODY[:150, :150]
 TWO = np.asarray(Image.fromarray(PAIR).resize((300, 150)))
@@ -89,7 +89,16 @@ def test_a_row_for_each_face_and_for_each_picture_without_one(folder, recognizer
     (face,) = recognizer.recognize(folder / "one.jpg")
     assert table.loc[1, ["x", "y", "w", "h"]].tolist() == [*face.box]
     assert table.loc[1, COLUMNS[7:14]].tolist() == pytest.approx([*face.emotions.values()])
-    assert table.loc[1, "top"] == face.top
+    assert table.loc[1, ["top", "label"]].tolist() == [face.top, face.top]
+
+
+def test_an_unsure_face_keeps_its_top(folder, recognizer):
+    sure = recognize_folder(folder, recognizer=recognizer, progress=False)
+    (folder / "faces.csv").unlink()
+    careful = EmotionRecognizer(Classifier(), recognizer.detector, min_confidence=1)
+    table = recognize_folder(folder, recognizer=careful, progress=False)
+    assert set(table["label"].dropna()) == {"unsure"}
+    pd.testing.assert_frame_equal(table.drop(columns="label"), sure.drop(columns="label"))
 
 
 def test_the_types_do_not_depend_on_what_is_found(folder, recognizer, tmp_path):
@@ -329,6 +338,12 @@ def test_a_killed_run_goes_on(tmp_path, recognizer):
             lambda detector: EmotionRecognizer(Classifier(), Detector(detector, 0.3)),
             r"different detector.*'min_score': 0\.6.*now .*0\.3",
         ),
+        (
+            lambda detector: EmotionRecognizer(
+                Classifier(), Detector(detector), min_confidence=0.5
+            ),
+            r"different min_confidence \(min_confidence: 0\.0, now 0\.5\)",
+        ),
     ],
 )
 def test_results_of_other_networks_or_settings_are_not_mixed(folder, detector, changed, message):
@@ -379,6 +394,7 @@ def test_another_file_is_never_written_over(folder, recognizer, content):
     [
         (lambda text: "a,b\n1,2\n", "it has a, b and it lacks source, status, face_id and"),
         (lambda text: text.replace('"file_bytes"', '"size"'), "has size and it lacks file_bytes;"),
+        (lambda text: text.replace(',"label"', ""), "of table, it lacks label; name another"),
         (lambda text: text + "one\rtwo,ok\n", r"changed by another program.*delete it"),
     ],
 )

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.cbook import get_sample_data
 from PIL import Image
 
-from fer_utils.images import load_image, to_gray
+from fer_utils.images import check_rgb, load_image, to_gray
 
 PORTRAIT = get_sample_data("grace_hopper.jpg", asfileobj=False)
 # Four colours in a 3x2 picture: any turn, flip or channel swap shows.
@@ -328,7 +328,17 @@ def test_to_gray_is_luma_and_keeps_grey_exactly():
     np.testing.assert_array_equal(to_gray(ramp)[0], np.arange(256))
 
 
-@pytest.mark.parametrize("image", [PIXELS[..., 0], PIXELS.astype(float)])
-def test_to_gray_refuses_what_load_image_would_not_return(image):
-    with pytest.raises(ValueError, match="pass it through load_image first"):
-        to_gray(image)
+@pytest.mark.parametrize(
+    ("image", "error", "message"),
+    [
+        (PIXELS[..., 0], ValueError, r"uint8 \(h, w, 3\), got uint8 \(2, 3\)"),
+        (np.zeros((2, 3, 4), np.uint8), ValueError, r"got uint8 \(2, 3, 4\)"),
+        (PIXELS.astype(float), ValueError, "got float64"),
+        (PIXELS[:0], ValueError, r"got uint8 \(0, 3, 3\)"),
+        ("a.jpg", TypeError, "must be an RGB uint8 array, got str; .*load_image makes one"),
+    ],
+)
+def test_what_load_image_would_not_return_is_refused(image, error, message):
+    for refuse in (check_rgb, to_gray):
+        with pytest.raises(error, match=message):
+            refuse(image)

@@ -15,6 +15,7 @@ from widget_page import WidgetPage, widget_pages
 
 import fer_utils
 from fer_utils import EMOTIONS, EmotionRecognizer, draw_faces, live_webcam, webcam
+from fer_utils.emotions import LABEL_COLORS
 from fer_utils.live_webcam import LiveWebcam
 from fer_utils.stream import TrackedFace
 from fer_utils.tables import TRACKED_COLUMNS
@@ -40,10 +41,12 @@ HIDE_PAGE = """() => {
 IS_CLEAR = f"({DRAWN})() === null"
 
 
-def tracked(face_id: int = 0, box: tuple[int, int, int, int] = BOX) -> TrackedFace:
+def tracked(
+    face_id: int = 0, box: tuple[int, int, int, int] = BOX, *, is_sure: bool = True
+) -> TrackedFace:
     emotions = dict(zip(EMOTIONS, HAPPY, strict=True))
     raw = dict(zip(EMOTIONS, SAD, strict=True))
-    return TrackedFace(box, 0.9, emotions, face_id, raw, "happy")
+    return TrackedFace(box, 0.9, emotions, face_id, raw, "happy", is_sure=is_sure)
 
 
 class StandInStream:
@@ -109,7 +112,7 @@ def test_a_picture_is_answered_with_its_faces():
         "id": 2,
         "box": list(BOX),
         "label": "happy",
-        "confidence": 0.91,
+        "caption": "happy 91%",
         "emotions": HAPPY,
     }
 
@@ -125,6 +128,14 @@ def test_the_table_holds_all_that_was_seen():
     assert [*table["time_s"]] == [0.0, 0.0, 0.1, 0.1, 0.25, 0.25]
     assert [*table["face_id"]] == [0, 4] * 3
     assert [*table["top"].unique()] == ["happy"]
+    assert [*table["label"].unique()] == ["happy"]
+
+
+def test_an_unsure_face_is_called_so():
+    camera = started(tracked(is_sure=False))
+    (face,) = ask(camera, "frame", FRAME, time_s=0.5)["faces"]
+    assert (face["label"], face["caption"]) == ("unsure", "unsure (happy 91%)")
+    assert camera.to_frame()[["top", "label"]].values.tolist() == [["happy", "unsure"]]
 
 
 def test_the_table_is_empty_at_first_and_without_a_face():
@@ -284,15 +295,52 @@ def test_the_table_is_there_after_stop_and_the_camera_released(show):
     shown.page.get_by_role("button", name="Snapshot").wait_for()
 
 
-def test_the_chart_is_drawn_in_the_house_colours(show):
-    shown = run(show, tracked())
-    red, green, blue = bytes.fromhex(fer_utils.EMOTION_COLORS["happy"][1:])
-    shown.page.wait_for_function(f"""() => {{
-      const canvas = document.querySelector("[data-part=chart]");
+def holds_color(canvas: str, label: str) -> str:
+    """Return JavaScript that tells whether a canvas has a pixel in a label's colour."""
+    red, green, blue = bytes.fromhex(LABEL_COLORS[label][1:])
+    return f"""() => {{
+      const canvas = document.querySelector("[data-part={canvas}]");
       const {{ data }} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
       return data.some((value, i) => i % 4 === 0 && value === {red}
         && data[i + 1] === {green} && data[i + 2] === {blue} && data[i + 3] === 255);
-    }}""")
+    }}"""
+
+
+def test_overlay_and_chart_are_drawn_in_the_house_colours(show):
+    shown = run(show, tracked())
+    shown.page.wait_for_function(holds_color("overlay", "happy"))
+    shown.page.wait_for_function(holds_color("chart", "happy"))
+
+
+KEEP_TEXTS = """() => {
+  window.texts = new Set();
+  const draw = CanvasRenderingContext2D.prototype.fillText;
+  CanvasRenderingContext2D.prototype.fillText = function (text, ...place) {
+    window.texts.add(text);
+    draw.call(this, text, ...place);
+  };
+}"""
+
+
+def test_an_unsure_face_is_grey_and_none_of_the_chart_is_emphasised(show):
+    shown = show(LiveWebcam(StandInStream(tracked(is_sure=False))))
+    shown.page.evaluate(KEEP_TEXTS)
+    start(shown)
+    shown.page.wait_for_function(holds_color("overlay", "unsure"))
+    assert not shown.page.evaluate(holds_color("overlay", "happy"))
+    assert "unsure (happy 91%)" in shown.page.evaluate("[...texts]")
+    shown.page.wait_for_function(holds_color("chart", "happy"))
+    assert not shown.page.evaluate(holds_color("chart", "unsure"))
+    shown.page.locator(".fer-legend span", has_text="happy91%").wait_for()
+    assert shown.page.locator(".fer-legend span").count() == len(EMOTIONS)
+    assert shown.page.locator(".fer-top").count() == 0
+
+
+def test_several_unsure_faces_have_their_numbers(show):
+    shown = show(LiveWebcam(StandInStream(tracked(3, is_sure=False), tracked(5))))
+    shown.page.evaluate(KEEP_TEXTS)
+    start(shown)
+    assert {"3: unsure (happy 91%)", "5: happy 91%"} <= {*shown.page.evaluate("[...texts]")}
 
 
 def test_pictures_are_dropped_while_the_kernel_is_slow(show):

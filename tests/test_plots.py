@@ -8,6 +8,7 @@ from matplotlib.colors import to_rgb, to_rgba
 
 from fer_utils.emotions import EMOTION_COLORS, EMOTIONS
 from fer_utils.plots import plot_confusion, plot_history, plot_probabilities
+from fer_utils.recognition import FaceEmotion
 
 HISTORY = {
     "epoch": [1, 2, 3, 4],
@@ -18,9 +19,9 @@ HISTORY = {
 }
 
 
-def make_face(top: str = "happy", confidence: float = 0.93) -> SimpleNamespace:
+def make_face(top: str = "happy", confidence: float = 0.93, **options: bool) -> FaceEmotion:
     emotions = dict.fromkeys(EMOTIONS, (1 - confidence) / 6) | {top: confidence}
-    return SimpleNamespace(box=(0, 0, 9, 9), emotions=emotions, top=top, confidence=confidence)
+    return FaceEmotion((0, 0, 9, 9), 0.9, emotions, **options)
 
 
 def make_confusion() -> np.ndarray:
@@ -161,6 +162,11 @@ def test_probabilities_of_several_faces_have_numbered_panels():
     assert axes.shape == (4,)
     assert [ax.get_title() for ax in axes[:2]] == ["Face 1: sad 50%", "Face 2: happy 93%"]
     assert len(axes[0].figure.axes) == 4
+
+
+def test_probabilities_of_an_unsure_face_say_so():
+    (ax,) = plot_probabilities(make_face("sad", 0.34, is_sure=False))
+    assert ax.get_title() == "Unsure (sad 34%)"
 
 
 def test_probabilities_without_a_face_say_so():

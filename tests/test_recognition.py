@@ -13,9 +13,6 @@ from fer_utils.models import build_vgg
 from fer_utils.recognition import EmotionRecognizer, FaceEmotion
 from fer_utils.vote import SoftVote
 
-COLUMNS = ["source", "frame", "time_s", "face_id", "x", "y", "w", "h"]
-COLUMNS += [f"p_{name}" for name in EMOTIONS] + ["top"]
-
 
 @pytest.fixture(scope="module")
 def recognizer():
@@ -38,6 +35,45 @@ def test_a_face_comes_with_its_box_and_seven_probabilities(recognizer):
     assert sum(found.emotions.values()) == pytest.approx(1, abs=1e-6)
     assert found.confidence == max(found.emotions.values()) == found.emotions[found.top]
     assert all(type(p) is float for p in found.emotions.values())
+
+
+def test_below_min_confidence_it_is_unsure_and_keeps_its_top(recognizer):
+    (sure,) = recognizer.recognize(ASTRONAUT)
+    assert sure.label == sure.top
+    for min_confidence, label in [(sure.confidence, sure.top), (1, "unsure")]:
+        careful = EmotionRecognizer(
+            recognizer.classifier, recognizer.detector, min_confidence=min_confidence
+        )
+        (found,) = careful.recognize(ASTRONAUT)
+        assert found.label == label
+        assert (found.top, found.emotions) == (sure.top, sure.emotions)
+
+
+@pytest.mark.parametrize("name", ["min_confidence", "min_detection_score"])
+@pytest.mark.parametrize(
+    ("value", "error", "message"),
+    [
+        (-0.1, ValueError, "must be between 0 and 1, got -0.1"),
+        (50, ValueError, "must be between 0 and 1, got 50; 0.5 means 50%"),
+        (float("nan"), ValueError, "must be between 0 and 1, got nan"),
+        ("0.5", TypeError, "must be a number, got str"),
+        (None, TypeError, "must be a number, got NoneType"),
+    ],
+)
+def test_impossible_thresholds_are_refused(recognizer, name, value, error, message):
+    with pytest.raises(error, match=f"{name} {message}"):
+        EmotionRecognizer.load(**{name: value})
+    if name == "min_confidence":
+        with pytest.raises(error, match=f"{name} {message}"):
+            EmotionRecognizer(recognizer.classifier, recognizer.detector, min_confidence=value)
+
+
+def test_the_thresholds_are_kept():
+    recognizer = EmotionRecognizer.load(min_confidence=0.4, min_detection_score=0.99)
+    with recognizer.detector:
+        assert recognizer.min_confidence == 0.4
+        assert recognizer.detector.min_score == 0.99
+        assert recognizer.recognize(ASTRONAUT) == []
 
 
 def test_no_face_gives_an_empty_list(recognizer):

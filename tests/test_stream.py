@@ -1,4 +1,5 @@
 from collections import defaultdict
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -89,7 +90,40 @@ def test_probabilities_are_smoothed_by_time_and_the_raw_ones_kept(stream):
         expected = first.emotions[name] + share * (second.raw_emotions[name] - first.emotions[name])
         assert second.emotions[name] == pytest.approx(expected)
     assert sum(second.emotions.values()) == pytest.approx(1)
-    assert second.label == second.top == first.label
+    assert second.label == second.top == second.steady_top == first.label
+    assert second.confidence == second.emotions[second.top]
+
+
+class ScriptedClassifier:
+    """Gives "sad" these probabilities, one a picture."""
+
+    def __init__(self, shares) -> None:
+        self._shares = iter(shares)
+
+    def predict_proba(self, images: np.ndarray) -> np.ndarray:
+        share = next(self._shares)
+        row = [share if name == "sad" else (1 - share) / 6 for name in EMOTIONS]
+        return np.array([row] * len(images), np.float32)
+
+
+def labels_of(shares, **options) -> list[tuple[str, str]]:
+    recognizer = quick_recognizer(min_confidence=0.5)
+    recognizer.classifier = ScriptedClassifier(shares)
+    stream = EmotionStream(recognizer, **options)
+    faces = [stream.update(NOBODY, n / 25)[0] for n in range(len(shares))]
+    return [(face.label, face.top) for face in faces]
+
+
+def test_an_improbable_emotion_is_called_unsure_and_stays_the_top():
+    seen = labels_of([0.8] * 10 + [0.3] * 50 + [0.8] * 50)
+    changes = [b for a, b in pairwise([None, *seen]) if a != b]
+    assert changes == [("sad", "sad"), ("unsure", "sad"), ("sad", "sad")]
+
+
+def test_the_label_does_not_flicker_around_the_threshold():
+    shares = np.tile([0.3, 0.7, 0.45, 0.55], 100)
+    assert set(labels_of(shares, smoothing_s=0)) == {("unsure", "sad")}
+    assert set(labels_of(shares[1:], smoothing_s=0)) == {("sad", "sad")}
 
 
 def test_no_face_is_no_error(stream):
@@ -159,11 +193,11 @@ def test_wrong_settings_are_refused(options, error, message):
     ("options", "message"),
     [
         ({"raw_emotions": {"happy": 1.0}}, "raw_emotions must be"),
-        ({"label": "joy"}, "label must be one of .* got 'joy'"),
+        ({"steady_top": "joy"}, "steady_top must be one of .* got 'joy'"),
     ],
 )
 def test_a_record_with_other_emotions_is_refused(options, message):
     even = dict.fromkeys(EMOTIONS, 1 / 7)
-    fields = {"raw_emotions": even, "label": "happy"} | options
+    fields = {"raw_emotions": even, "steady_top": "happy"} | options
     with pytest.raises(ValueError, match=message):
         TrackedFace((0, 0, 9, 9), 0.9, even, face_id=0, **fields)

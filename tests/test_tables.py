@@ -11,12 +11,12 @@ from fer_utils.video_reader import VideoFrame
 PICTURE = np.zeros((40, 30, 3), np.uint8)
 
 COLUMNS = ["source", "frame", "time_s", "face_id", "x", "y", "w", "h"]
-COLUMNS += [f"p_{name}" for name in EMOTIONS] + ["top"]
+COLUMNS += [f"p_{name}" for name in EMOTIONS] + ["top", "label"]
 
 
-def face(box=(1, 2, 30, 40), **more) -> FaceEmotion:
+def face(box=(1, 2, 30, 40), *, is_sure: bool = True, **more) -> FaceEmotion:
     emotions = dict.fromkeys(EMOTIONS, 0.1) | {"happy": 0.4} | more
-    return FaceEmotion(box, 0.9, emotions)
+    return FaceEmotion(box, 0.9, emotions, is_sure=is_sure)
 
 
 def test_one_picture_as_a_table():
@@ -34,6 +34,11 @@ def test_several_pictures_as_a_table():
     assert table["source"].tolist() == ["a.jpg", "c.jpg", "c.jpg"]
     assert table["face_id"].tolist() == [0, 0, 1]
     assert to_frame([[face()], [], [face()]])["source"].tolist() == ["0", "2"]
+
+
+def test_an_unsure_face_keeps_its_top():
+    table = to_frame([face(), face(is_sure=False)])
+    assert table[["top", "label"]].values.tolist() == [["happy", "happy"], ["happy", "unsure"]]
 
 
 def test_generators_become_the_same_table():
@@ -97,10 +102,10 @@ def test_only_faces_go_into_a_table():
         to_frame([[face().to_dict()]])
 
 
-def tracked(face_id: int, label: str = "sad") -> TrackedFace:
+def tracked(face_id: int, top: str = "sad", *, is_sure: bool = True) -> TrackedFace:
     smoothed = dict.fromkeys(EMOTIONS, 0.1) | {"happy": 0.4}
     raw = dict.fromkeys(EMOTIONS, 0.0) | {"fear": 1.0}
-    return TrackedFace((1, 2, 30, 40), 0.9, smoothed, face_id, raw, label)
+    return TrackedFace((1, 2, 30, 40), 0.9, smoothed, face_id, raw, top, is_sure=is_sure)
 
 
 def test_tracked_faces_keep_their_ids():
@@ -114,13 +119,14 @@ def test_a_table_of_a_video_grows_frame_by_frame():
     empty = table.to_frame()
     (row,) = table.add(0, 0.0, [tracked(0)])
     assert table.add(1, 0.04, []) == []
-    table.add(2, 0.08, [tracked(0), tracked(1, "happy")])
+    table.add(2, 0.08, [tracked(0, is_sure=False), tracked(1, "happy")])
     frame = table.to_frame()
     assert tuple(frame.columns) == TRACKED_COLUMNS
     assert tuple(frame.iloc[0]) == row
     assert frame["frame"].tolist() == [0, 2, 2]
     assert frame["face_id"].tolist() == [0, 0, 1]
     assert frame["top"].tolist() == ["sad", "sad", "happy"]
+    assert frame["label"].tolist() == ["sad", "unsure", "happy"]
     assert set(frame["raw_fear"]) == {1.0}
     assert set(frame["p_happy"]) == {0.4}
     pd.testing.assert_series_equal(empty.dtypes, frame.dtypes)

@@ -4,18 +4,18 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 
-from fer_utils.emotions import EMOTION_COLORS, EMOTIONS
+from fer_utils.emotions import EMOTION_COLORS, EMOTIONS, LABEL_COLORS
 from fer_utils.timeline_plot import plot_timeline
 
 
-def table_of(times_s, face_id: int = 0, tops=None) -> pd.DataFrame:
+def table_of(times_s, face_id: int = 0, labels=None) -> pd.DataFrame:
     """Happy rises, sad falls."""
     times_s = np.asarray(times_s, float)
     happy = np.linspace(0, 1, len(times_s))
     table = pd.DataFrame({"time_s": times_s, "face_id": face_id})
     for name in EMOTIONS:
         table[f"p_{name}"] = {"happy": happy, "sad": 1 - happy}.get(name, 0.0)
-    table["top"] = tops or "happy"
+    table["label"] = labels or "happy"
     return table
 
 
@@ -48,9 +48,17 @@ def test_the_rows_may_come_in_any_order():
 
 
 def test_the_ribbon_shows_the_steady_label():
-    (ax,) = plot_timeline(table_of(TIMES_S, tops=["sad"] * 3 + ["happy"] * 5))
+    (ax,) = plot_timeline(table_of(TIMES_S, labels=["sad"] * 3 + ["happy"] * 5))
     sad, happy = (EMOTION_COLORS[name].lower() for name in ("sad", "happy"))
     assert ribbon(ax) == [(0, 1.5, sad), (1.5, 3.5, happy)]
+
+
+def test_the_ribbon_and_the_legend_show_where_it_is_unsure():
+    (ax,) = plot_timeline(table_of(TIMES_S, labels=["unsure"] * 3 + ["happy"] * 5))
+    unsure, happy = (LABEL_COLORS[name].lower() for name in ("unsure", "happy"))
+    assert ribbon(ax) == [(0, 1.5, unsure), (1.5, 3.5, happy)]
+    legend = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert legend == [*EMOTIONS, "unsure"]
 
 
 def test_curves_and_ribbon_break_where_the_face_was_away():

@@ -15,7 +15,7 @@ from clips import moving_head, write_clip
 from IPython.display import Video
 from stand_ins import quick_recognizer
 
-from fer_utils.emotions import EMOTIONS
+from fer_utils.emotions import EMOTIONS, LABEL_COLORS
 from fer_utils.tables import TRACKED_COLUMNS
 from fer_utils.video import recognize_video
 from fer_utils.video_reader import read_video
@@ -69,6 +69,7 @@ def test_a_table_a_csv_and_a_video_come_out(tmp_path, clip):
     assert set(table["source"]) == {str(clip)}
     assert np.allclose(table[[f"p_{name}" for name in EMOTIONS]].sum(axis=1), 1)
     assert set(table["top"]) <= set(EMOTIONS)
+    assert table["label"].tolist() == table["top"].tolist()
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "out.csv"), table)
     assert names_in(tmp_path) == ["clip.mp4", "out.csv", "out.mp4"]
     for before, after in zip(read_video(clip), read_video(tmp_path / "out.mp4"), strict=True):
@@ -83,6 +84,20 @@ def test_a_real_recognizer_sees_the_face(tmp_path, clip, detector):
     assert table["time_s"].tolist() == pytest.approx([0, 0.2, 0.4, 0.6, 0.8, 1.0])
     assert set(table["face_id"]) == {0}
     assert table["w"].between(60, 140).all()
+
+
+def test_an_unsure_face_is_called_so_in_table_csv_and_video(tmp_path, clip):
+    sure = recognize(clip)
+    careful = quick_recognizer(min_confidence=1)
+    table = recognize(
+        clip, tmp_path / "out.mp4", table=tmp_path / "out.csv", recognizer=careful, every_s=0.2
+    )
+    assert set(table["label"]) == {"unsure"}
+    assert set(table["top"]) == set(sure["top"])
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "out.csv"), table)
+    grey = bytes.fromhex(LABEL_COLORS["unsure"][1:])
+    drawn = next(read_video(tmp_path / "out.mp4")).image.astype(int)
+    assert np.abs(drawn[100:140, 79:83] - [*grey]).max(axis=2).min() < 30
 
 
 def test_the_frames_keep_their_times_and_so_fit_the_sound(tmp_path):

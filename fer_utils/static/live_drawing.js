@@ -1,5 +1,5 @@
-// What LiveWebcam draws. A palette holds [name, colour, colour of text on it] for each emotion,
-// in the order of a face's probabilities.
+// What LiveWebcam draws. A palette holds the names of the emotions, in the order of a face's
+// probabilities, and the colors of each label, "unsure" among them: [colour, colour of text on it].
 
 const COURSE_S = 20; // what the chart shows
 const GAP_S = 1; // after a longer pause, a curve begins anew
@@ -22,17 +22,11 @@ function drawBoxes(canvas, faces, pictureWidth, palette) {
   const boxes = faces.map(({ box: [x, y, w, h] }) =>
     [pictureWidth - x - w, y, w, h].map((px) => px * zoom),
   );
-  faces.forEach((face, i) => drawBox(context, boxes[i], colorsOf(face, palette).color));
-  faces.forEach((face, i) => {
-    const name = faces.length > 1 ? `${face.id}: ${face.label}` : face.label;
-    const text = `${name} ${percent(face.confidence)}`;
-    drawTag(context, boxes[i], text, colorsOf(face, palette), size);
+  faces.forEach(({ label }, i) => drawBox(context, boxes[i], palette.colors[label][0]));
+  faces.forEach(({ id, label, caption }, i) => {
+    const text = faces.length > 1 ? `${id}: ${caption}` : caption;
+    drawTag(context, boxes[i], text, palette.colors[label], size);
   });
-}
-
-function colorsOf({ label }, palette) {
-  const [, color, ink] = palette.find(([name]) => name === label);
-  return { color, ink };
 }
 
 function drawBox(context, box, color) {
@@ -46,7 +40,7 @@ function drawBox(context, box, color) {
   }
 }
 
-function drawTag(context, [x, y, w, h], text, { color, ink }, size) {
+function drawTag(context, [x, y, w, h], text, [color, ink], size) {
   const font = Math.max(10, Math.min(13, size.width / 36));
   const height = 1.7 * font;
   context.font = `600 ${font}px ${getComputedStyle(context.canvas).fontFamily}`;
@@ -66,7 +60,8 @@ function drawTag(context, [x, y, w, h], text, { color, ink }, size) {
 
 /** The small chart of one face's emotions over the last seconds, with its legend. */
 function buildCourse(view, palette) {
-  const shares = palette.map(([name, color]) => addToLegend(view.legend, name, color));
+  const colors = palette.emotions.map((name) => palette.colors[name][0]);
+  const shares = palette.emotions.map((name, i) => addToLegend(view.legend, name, colors[i]));
   let points = []; // of one face in one picture each: time_s, id, emotions
 
   function add(time_s, faces) {
@@ -77,7 +72,7 @@ function buildCourse(view, palette) {
     if (view.course.hidden) return;
     const several = faces.length > 1 ? ` of face ${face.id}` : "";
     view.caption.textContent = `Emotions${several}, last ${COURSE_S} seconds`;
-    drawCourse(view.chart, points, palette, time_s);
+    drawCourse(view.chart, points, colors, time_s);
     if (face) showShares(shares, face);
   }
 
@@ -103,14 +98,14 @@ function showShares(shares, { label, emotions }) {
   });
 }
 
-function drawCourse(canvas, points, palette, now_s) {
+function drawCourse(canvas, points, colors, now_s) {
   const { context, width, height } = cleared(canvas);
   const toX = (time_s) => width * (1 - (now_s - time_s) / COURSE_S);
   const toY = (share) => 3 + (1 - share) * (height - 6);
   drawGrid(context, width, toY);
   context.lineWidth = 2;
   context.lineJoin = "round";
-  palette.forEach(([, color], emotion) => {
+  colors.forEach((color, emotion) => {
     context.strokeStyle = color;
     context.beginPath();
     points.forEach(({ time_s, id, emotions }, i) => {

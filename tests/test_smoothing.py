@@ -114,7 +114,7 @@ def test_a_threshold_close_to_certainty_can_be_reached_again():
 
 
 def test_a_clear_change_does_not_pass_through_unsure():
-    smoother = EmotionSmoother(0.5, 0.05, 0.3, 0.6)
+    smoother = EmotionSmoother(0.5, 0.05, 0.3, 0.5)
     results = run(smoother, step, np.arange(0, 4, 0.04))
     assert results[-1].top == 1
     assert all(result.is_sure for result in results)

@@ -7,16 +7,13 @@ from pathlib import Path
 import keras
 import numpy as np
 import pandas as pd
-from scipy.optimize import minimize_scalar
-from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
-from sklearn.model_selection import KFold
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
+from .calibration import cross_fitted_ece, expected_calibration_error, fit_temperature
 from .commands import mistakes_as_lines
 from .data import FerDataset, Split, find_duplicates, load_dataset
 from .emotions import EMOTIONS
 from .vote import SHIPPED_VOTE, SoftVote, apply_temperature, write_vote
-
-CALIBRATION_BINS = 15
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,61 +117,6 @@ def report_on(probabilities: np.ndarray, labels: np.ndarray, *, flip: bool = Fal
     )
 
 
-def expected_calibration_error(
-    probabilities: np.ndarray, labels: np.ndarray, bins: int = CALIBRATION_BINS
-) -> float:
-    """Return how far confidence and accuracy lie apart, from 0 (calibrated) to 1.
-
-    Faces are sorted into equally wide bins by the probability of their most probable emotion;
-    the result is the mean distance of a bin's accuracy from its mean confidence, weighted by
-    the number of faces (Guo et al., "On Calibration of Modern Neural Networks", 2017).
-
-    Parameters
-    ----------
-    probabilities : ndarray, shape (n, 7)
-    labels : ndarray of int, shape (n,)
-    bins : int
-    """
-    confidence = probabilities.max(axis=1)
-    correct = probabilities.argmax(axis=1) == labels
-    # Bins are open on the left and closed on the right, as in the paper.
-    bin_of = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
-    gaps = np.bincount(bin_of, weights=correct - confidence, minlength=bins)
-    return float(np.abs(gaps).sum() / len(labels))
-
-
-def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """Return the temperature that makes probabilities (n, 7) fit labels (n,) best.
-
-    The one with the lowest log loss, between 0.2 and 5 (Guo et al., 2017).
-    """
-
-    def loss(log_temperature: float) -> float:
-        tempered = apply_temperature(probabilities, np.exp(log_temperature)).astype(np.float64)
-        tempered /= tempered.sum(axis=1, keepdims=True)
-        return log_loss(labels, tempered, labels=range(len(EMOTIONS)))
-
-    return float(np.exp(minimize_scalar(loss, bounds=np.log([0.2, 5]), method="bounded").x))
-
-
-def cross_fitted_ece(
-    probabilities: np.ndarray, labels: np.ndarray, *, folds: int = 5, seed: int = 42
-) -> float:
-    """Return the calibration error that a fitted temperature leaves on faces it has not seen.
-
-    Each fold of the faces is tempered with the temperature of the others; the error is that of
-    all faces together.
-    """
-    tempered = np.empty_like(probabilities)
-    if len(labels) < folds:
-        raise ValueError(f"labels must hold at least {folds} faces, one a fold, got {len(labels)}.")
-    folding = KFold(folds, shuffle=True, random_state=seed)
-    for fitted, held_out in folding.split(probabilities):
-        temperature = fit_temperature(probabilities[fitted], labels[fitted])
-        tempered[held_out] = apply_temperature(probabilities[held_out], temperature)
-    return expected_calibration_error(tempered, labels)
-
-
 def stands_in_training(data: FerDataset) -> np.ndarray:
     """Return, as bool (n,), which validation pictures also stand in the training part."""
     copied = [
@@ -206,7 +148,7 @@ def comparison_table(vote: SoftVote, split: Split, parts: dict[str, np.ndarray])
     """
     rows = []
     for flip in (False, True):
-        probabilities = _probabilities_by_name(vote, split.images, flip)
+        probabilities = probabilities_by_name(vote, split.images, flip=flip)
         rows += [
             _comparison_row(part, name, flip, each[chosen], split.labels[chosen])
             for part, chosen in parts.items()
@@ -215,10 +157,27 @@ def comparison_table(vote: SoftVote, split: Split, parts: dict[str, np.ndarray])
     return pd.DataFrame(rows).sort_values("pictures", kind="stable", ignore_index=True)
 
 
-def _probabilities_by_name(vote: SoftVote, images: np.ndarray, flip: bool) -> dict[str, np.ndarray]:
-    """Return what each network and what the vote says, having asked each network only once."""
+def probabilities_by_name(
+    vote: SoftVote, images: np.ndarray, *, flip: bool = False
+) -> dict[str, np.ndarray]:
+    """Return what each network and what their vote says, having asked each network only once.
+
+    Parameters
+    ----------
+    vote : SoftVote
+    images : ndarray of uint8, shape (n, 48, 48)
+    flip : bool
+        Average each face with its mirror image.
+
+    Returns
+    -------
+    dict of str to ndarray of float32, shape (n, 7)
+        Probabilities by the networks' names, numbered where two share one; "vote" stands last.
+    """
     each = [SoftVote([model]).predict_proba(images, flip=flip) for model in vote.models]
-    names = [f"{number}: {model.name}" for number, model in enumerate(vote.models, start=1)]
+    names = [model.name for model in vote.models]
+    if len({*names, "vote"}) <= len(names):
+        names = [f"{number}: {name}" for number, name in enumerate(names, start=1)]
     mean = np.mean(each, axis=0)
     return dict(zip(names, each, strict=True)) | {"vote": apply_temperature(mean, vote.temperature)}
 

@@ -2,26 +2,19 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+from made_probabilities import rows
 
 from fer_utils import EMOTIONS, SoftVote, evaluate
 from fer_utils.data import FerDataset, Split
 from fer_utils.evaluation import (
     comparison_table,
-    cross_fitted_ece,
-    expected_calibration_error,
-    fit_temperature,
+    probabilities_by_name,
     report_on,
     stands_in_training,
     to_markdown,
 )
 
 ANGRY, DISGUST, FEAR, HAPPY = range(4)
-
-
-def rows(predicted: list[int], confidence: list[float] | float = 0.9, dtype=np.float64):
-    """Return probabilities that name `predicted` with that confidence, the rest shared evenly."""
-    confidence = np.broadcast_to(confidence, len(predicted))[:, None]
-    return np.where(np.eye(7)[predicted] == 1, confidence, (1 - confidence) / 6).astype(dtype)
 
 
 def looks_left(weight: float = 8.0) -> keras.Model:
@@ -82,30 +75,6 @@ def test_balanced_accuracy_weighs_emotions_alike():
     assert report.balanced_accuracy == 0.5
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_calibration_error_by_hand(dtype):
-    # Two bins: (5/15, 6/15] with accuracy 1/2 and (13/15, 14/15] with accuracy 1.
-    probabilities = rows([0, 1, 2], [0.35, 0.39, 0.9], dtype)
-    error = expected_calibration_error(probabilities, np.array([0, 0, 2]))
-    assert error == pytest.approx(2 / 3 * abs(0.5 - 0.37) + 1 / 3 * abs(1 - 0.9), abs=1e-6)
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("edge", range(3, 15))
-def test_a_calibration_bin_holds_its_upper_edge_and_not_its_lower(edge, dtype):
-    below, at, above = (edge - 0.1) / 15, edge / 15, (edge + 0.1) / 15
-    labels = np.array([0, 0])  # the first right, the second wrong
-    together = expected_calibration_error(rows([0, 1], [at, below], dtype), labels)
-    assert together == pytest.approx(abs((1 - at) - below) / 2, abs=1e-6)
-    apart = expected_calibration_error(rows([0, 1], [at, above], dtype), labels)
-    assert apart == pytest.approx(((1 - at) + above) / 2, abs=1e-6)
-
-
-@pytest.mark.parametrize(("label", "error"), [(0, 0.0), (1, 1.0)])
-def test_full_confidence_is_right_or_wrong(label, error):
-    assert expected_calibration_error(rows([0], 1.0), np.array([label])) == error
-
-
 def test_a_network_and_a_vote_of_it_are_measured_alike():
     split = Split(lit_faces("left", "right", "left"), np.array([ANGRY, HAPPY, HAPPY]))
     for model in (looks_left(), SoftVote([looks_left()])):
@@ -138,31 +107,6 @@ def test_an_empty_split_is_refused():
         evaluate(looks_left(), Split(lit_faces(), np.array([], np.int64)))
 
 
-def drawn_faces(overconfidence: float, n: int = 3000) -> tuple[np.ndarray, np.ndarray]:
-    """Return labels drawn from probabilities, and those probabilities made overconfident."""
-    rng = np.random.default_rng(0)
-    logits = rng.normal(0, 1.2, (n, 7))
-    powers = np.exp(logits)
-    cumulated = (powers / powers.sum(axis=1, keepdims=True)).cumsum(axis=1)
-    labels = (rng.random((n, 1)) > cumulated[:, :-1]).sum(axis=1)
-    sharpened = np.exp(logits * overconfidence)
-    return (sharpened / sharpened.sum(axis=1, keepdims=True)).astype(np.float32), labels
-
-
-@pytest.mark.parametrize("overconfidence", [0.5, 1.0, 2.5])
-def test_the_temperature_that_spoilt_probabilities_is_found_again(overconfidence):
-    assert fit_temperature(*drawn_faces(overconfidence)) == pytest.approx(overconfidence, rel=0.1)
-
-
-def test_a_fitted_temperature_calibrates_faces_it_has_not_seen():
-    probabilities, labels = drawn_faces(2.5)
-    raw = expected_calibration_error(probabilities, labels)
-    fitted = cross_fitted_ece(probabilities, labels)
-    assert raw > 0.2
-    assert fitted < 0.05
-    assert cross_fitted_ece(probabilities, labels) == fitted
-
-
 def test_pictures_that_stand_in_training_too_are_left_out():
     faces = np.random.default_rng(0).integers(0, 256, (6, 48, 48), dtype=np.uint8)
     train = Split(faces[[0, 1]], np.array([0, 1]))
@@ -187,10 +131,19 @@ def test_the_table_compares_votes_parts_and_flipping():
     assert table["angry"].tolist() == [1.0] * 8  # of equal probabilities, the first is named
     lines = to_markdown(table).splitlines()
     assert lines[0].startswith("| pictures | n | network | flip averaging | accuracy |")
-    assert lines[2].startswith(f"| all | 20 | 1: {vote.models[0].name} | no | 100.0% |")
+    assert lines[2].startswith(f"| all | 20 | {vote.models[0].name} | no | 100.0% |")
     assert lines[3].startswith("| all | 20 | vote | no | 100.0% |")
     assert f"| {table['ECE'][2]:.3f} |" in lines[4]
     assert {line.count("|") for line in lines} == {len(table.columns) + 1}
+
+
+def test_networks_of_one_name_are_numbered():
+    first, second = looks_left(), looks_left()
+    first.name = second.name = "best"
+    names = probabilities_by_name(SoftVote([first, second]), lit_faces("left"))
+    assert [*names] == ["1: best", "2: best", "vote"]
+    first.name = "vote"
+    assert [*probabilities_by_name(SoftVote([first]), lit_faces("left"))] == ["1: vote", "vote"]
 
 
 def test_the_vote_of_the_table_is_the_vote():

@@ -3,6 +3,7 @@
 import math
 import warnings
 from collections.abc import Sequence
+from itertools import chain
 
 from PIL import Image
 
@@ -99,9 +100,8 @@ class FaceDetector:
             As `load_image` raises it, or the detector is closed.
         """
         picture = self._open(image)
-        clear, doubtful = self._look_at_whole(picture)
+        clear, doubtful = self._look_everywhere(picture)
         faces = self._look_closer(picture, clear, self.min_score - _LENIENCE)
-        doubtful += self._look_at_tiles(picture)
         return _in_order(faces + self._make_sure(picture, _others(doubtful, faces)))
 
     def follow(self, image: ImageSource, faces: Sequence[FaceBox]) -> list[FaceBox]:
@@ -136,7 +136,8 @@ class FaceDetector:
         picture = self._open(image)
         _check_faces(faces, picture.size)
         known = self._look_closer(picture, faces, self.min_score)
-        newcomers = _others(self._look_at_whole(picture)[0], known)
+        ((_, in_whole),) = self._viewer.look([_whole(picture)], picture.size)
+        newcomers = _others(self._clear(in_whole), known)
         return _in_order(known + self._look_closer(picture, newcomers, self.min_score))
 
     def close(self) -> None:
@@ -156,19 +157,21 @@ class FaceDetector:
             raise ValueError("this FaceDetector is closed; make a new one with FaceDetector()")
         return Image.fromarray(load_image(image))
 
-    def _look_at_whole(self, picture: Image.Image) -> tuple[list[FaceBox], list[FaceBox]]:
-        """Return the faces in a view of the whole picture: the clear ones, and the doubtful."""
-        whole = shrink(picture, (0, 0, *picture.size))
-        (found,) = self._viewer.look([whole], picture.size)
-        clear = [face for face in found if face.score >= self.min_score]
-        return clear, [face for face in found if face.score < self.min_score]
+    def _look_everywhere(self, picture: Image.Image) -> tuple[list[FaceBox], list[FaceBox]]:
+        """Return the clear faces in a view of the whole picture; the doubtful, and those in tiles.
 
-    def _look_at_tiles(self, picture: Image.Image) -> list[FaceBox]:
-        """Return the faces in tiles of the picture, some of them several times."""
+        The latter may show a face several times.
+        """
         finest = self._finest_scale(max(picture.size))
-        views = list(tiles(picture, finest)) if finest else []
-        found = zip(views, self._viewer.look(views, picture.size), strict=True)
-        return [face for view, faces in found for face in faces if _fits_in_tile(face, view)]
+        views = chain([_whole(picture)], tiles(picture, finest) if finest else [])
+        (_, in_whole), *in_tiles = self._viewer.look(views, picture.size)
+        doubtful = [face for face in in_whole if face.score < self.min_score]
+        for tile, faces in in_tiles:
+            doubtful += [face for face in faces if _fits_in_tile(face, tile)]
+        return self._clear(in_whole), doubtful
+
+    def _clear(self, faces: Sequence[FaceBox]) -> list[FaceBox]:
+        return [face for face in faces if face.score >= self.min_score]
 
     def _finest_scale(self, longer_side: int) -> int | None:
         """Say how many times the smallest tiles are to be shrunk; None if no tiles are needed."""
@@ -188,16 +191,20 @@ class FaceDetector:
     ) -> list[FaceBox]:
         """Find faces again in windows of their own, where their points are seen more sharply."""
         windows = (window_around(face.box, _WINDOW_TO_BOX, picture.size) for face in faces)
-        views = [shrink(picture, window) for window in windows]
+        sights = self._viewer.look((shrink(picture, window) for window in windows), picture.size)
         again = [
             max(found, key=lambda other: overlap(face, other), default=None)
-            for face, found in zip(faces, self._viewer.look(views, picture.size), strict=True)
+            for face, (_, found) in zip(faces, sights, strict=True)
         ]
         return merge_faces(
             closer
             for face, closer in zip(faces, again, strict=True)
             if closer and overlap(face, closer) > _SAME_PLACE and closer.score >= min_score
         )
+
+
+def _whole(picture: Image.Image) -> View:
+    return shrink(picture, (0, 0, *picture.size))
 
 
 def _others(faces: Sequence[FaceBox], known: Sequence[FaceBox]) -> list[FaceBox]:

@@ -13,12 +13,12 @@ from .faces import KEYPOINTS, FaceBox
 from .mediapipe_detector import close_detector, create_detector
 from .tiles import View
 
-# One for each core, but few enough to be made quickly.
+# Few enough to be made quickly.
 _MOST_DETECTORS = 4
 
 
 class Viewer:
-    """Looks at views with as many detectors at once as there are cores.
+    """Looks at views with several detectors at once, so that no core is idle.
 
     Parameters
     ----------
@@ -34,7 +34,8 @@ class Viewer:
     """
 
     def __init__(self, model: bytes, min_score: float) -> None:
-        count = min(os.cpu_count() or 1, _MOST_DETECTORS)
+        # One more than cores: each waits now and then for another of MediaPipe's threads.
+        count = min(1 + (os.cpu_count() or 1), _MOST_DETECTORS)
         detectors = [create_detector(model, min_score) for _ in range(count)]
         self._idle: SimpleQueue[Any] = SimpleQueue()
         for detector in detectors:
@@ -44,13 +45,16 @@ class Viewer:
         self._release = weakref.finalize(self, _release, self._threads, detectors)
         self._release.atexit = False  # mediapipe_detector closes what is open then
 
-    def look(self, views: Iterable[View], picture_size: tuple[int, int]) -> list[list[FaceBox]]:
-        """Find the faces in each view, in px of the picture of `picture_size` (width, height)."""
-        views = list(views)
-        sights = self._threads.map(self._detect, views)
+    def look(
+        self, views: Iterable[View], picture_size: tuple[int, int]
+    ) -> list[tuple[View, list[FaceBox]]]:
+        """Find the faces in each view, in px of the picture of `picture_size` (width, height).
+
+        A generator lets the detectors look at the first views while it makes the others.
+        """
+        sights = [(view, self._threads.submit(self._detect, view)) for view in views]
         return [
-            _to_face_boxes(detections, view, picture_size)
-            for view, detections in zip(views, sights, strict=True)
+            (view, _to_face_boxes(sight.result(), view, picture_size)) for view, sight in sights
         ]
 
     def close(self) -> None:

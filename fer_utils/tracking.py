@@ -84,7 +84,8 @@ class FaceTracker:
         """
         self._time_s = time_s
         self._tracks = [t for t in self._tracks if time_s - t.time_s <= self._keep_s]
-        appearances = [color_histogram(image, face) for face in faces]
+        light = _light(image)
+        appearances = [color_histogram(image, face, light) for face in faces]
         known = dict(self._pairs(faces, appearances, time_s))
         alone = _alone(faces, [known[n].width_px if n in known else 0 for n in range(len(faces))])
         for number, (face, appearance) in enumerate(zip(faces, appearances, strict=True)):
@@ -119,12 +120,12 @@ class FaceTracker:
         return track
 
 
-def color_histogram(image: np.ndarray, face: FaceBox) -> np.ndarray:
+def color_histogram(image: np.ndarray, face: FaceBox, light: np.ndarray) -> np.ndarray:
     """Return the shares of the colours, relative to the light, in a face's box: they sum to 1."""
     x, y, w, h = face.box
     rows = y + np.arange(_SAMPLES) * h // _SAMPLES
     columns = x + np.arange(_SAMPLES) * w // _SAMPLES
-    colors = image[rows[:, None], columns].reshape(-1, 3) / _light(image)
+    colors = image[rows[:, None], columns].reshape(-1, 3) / light
     bins = np.minimum(colors * _MIDDLE * _BINS, _BINS - 1).astype(int)
     counts = np.bincount(bins @ (_BINS**2, _BINS, 1), minlength=_BINS**3)
     return counts / counts.sum()

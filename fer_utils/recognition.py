@@ -176,7 +176,7 @@ class EmotionRecognizer:
                 f"image must be one picture, got a {type(image).__name__}; "
                 "pass several to recognize_batch"
             )
-        return self.recognize_batch([image], color=color)[0]
+        return self._recognize_some([load_image(image, color=color)])[0]
 
     def recognize_batch(
         self, images: Iterable[ImageSource], *, color: ColorOrder = "rgb"
@@ -200,24 +200,22 @@ class EmotionRecognizer:
         Raises
         ------
         FileNotFoundError, ValueError
-            As `load_image` raises them; `recognize_folder` goes on instead.
+            As `load_image` raises them, with the picture's index; `recognize_folder` goes on
+            instead.
         TypeError
             `images` is a single picture or cannot be iterated, or one of them is no picture.
         """
         _refuse_single_picture(images)
-        pictures = iter(images)
+        pictures = _load_each(images, color)
         faces: list[list[FaceEmotion]] = []
-        while some := self._recognize_some(islice(pictures, BATCH_SIZE), color):
+        while some := self._recognize_some(islice(pictures, BATCH_SIZE)):
             faces += some
         return faces
 
-    def _recognize_some(
-        self, images: Iterable[ImageSource], color: ColorOrder
-    ) -> list[list[FaceEmotion]]:
+    def _recognize_some(self, pictures: Iterable[np.ndarray]) -> list[list[FaceEmotion]]:
         boxes_of_images: list[list[FaceBox]] = []
         crops: list[np.ndarray] = []
-        for image in images:
-            pixels = load_image(image, color=color)
+        for pixels in pictures:
             cut_out = cut_out_faces(pixels, self.detector.detect(pixels))
             boxes_of_images.append([box for box, _ in cut_out])
             crops += [crop for _, crop in cut_out]
@@ -255,6 +253,16 @@ def _refuse_single_picture(images: object) -> None:
         )
     if not isinstance(images, Iterable):
         raise TypeError(f"images must be several pictures, got {type(images).__name__}")
+
+
+def _load_each(images: Iterable[ImageSource], color: ColorOrder) -> Iterator[np.ndarray]:
+    """Load the pictures one after the other; an error says which of them it is about."""
+    for number, image in enumerate(images):
+        try:
+            yield load_image(image, color=color)
+        except (OSError, TypeError, ValueError) as error:
+            error.args = (f"images[{number}]: {error}",)
+            raise
 
 
 def cut_out_faces(pixels: np.ndarray, boxes: list[FaceBox]) -> list[tuple[FaceBox, np.ndarray]]:

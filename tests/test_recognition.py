@@ -9,6 +9,7 @@ from portraits import ASTRONAUT, HOPPER, NOBODY, PAIR
 
 from fer_utils.detector import FaceDetector
 from fer_utils.emotions import EMOTIONS
+from fer_utils.images import UnreadableImageError
 from fer_utils.models import build_vgg
 from fer_utils.recognition import EmotionRecognizer, FaceEmotion
 from fer_utils.vote import SoftVote
@@ -284,9 +285,22 @@ def test_several_pictures_can_be_iterated(recognizer):
         recognizer.recognize_batch(7)
 
 
-def test_missing_pictures_are_named(recognizer):
-    with pytest.raises(FileNotFoundError, match=r"nobody\.jpg"):
-        recognizer.recognize_batch([ASTRONAUT, "nobody.jpg"])
+@pytest.mark.parametrize(
+    ("bad", "error", "message"),
+    [
+        ("nobody.jpg", FileNotFoundError, r"source: there is no file 'nobody\.jpg'"),
+        (__file__, UnreadableImageError, r"source: .*test_recognition\.py.* no known format"),
+        (7, TypeError, "source must be a path"),
+        (NOBODY[:0], ValueError, "an array must have shape"),
+    ],
+)
+def test_a_batch_tells_its_bad_picture_by_number_and_a_single_one_needs_none(
+    recognizer, bad, error, message
+):
+    with pytest.raises(error, match=rf"^images\[2\]: {message}"):
+        recognizer.recognize_batch([NOBODY, NOBODY, bad])
+    with pytest.raises(error, match=f"^{message}"):
+        recognizer.recognize(bad)
 
 
 def test_the_parts_are_checked():

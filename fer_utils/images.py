@@ -49,7 +49,8 @@ def load_image(source: ImageSource, *, color: ColorOrder = "rgb") -> np.ndarray:
         A file that Pillow can read, a PIL image, or an array of shape (h, w), (h, w, 1),
         (h, w, 3) or (h, w, 4): grey, RGB or RGBA. The array's dtype says its range: bool;
         uint8, or another integer type with values 0-255; uint16 with 0-65535; float with 0-1.
-        A uint16 array without a value above 255 comes out nearly black, with a UserWarning.
+        A uint16 array without a value above 255 comes out nearly black, with a UserWarning;
+        16-bit and 32-bit grey of a file or a PIL image likewise.
     color : {"rgb", "bgr"}
         The order of an array's channels: "bgr" for what OpenCV's `imread` returns. What comes
         out is RGB in any case.
@@ -72,18 +73,9 @@ def load_image(source: ImageSource, *, color: ColorOrder = "rgb") -> np.ndarray:
         `source` is none of the above.
     """
     _check_color(color, source)
-    if isinstance(source, str | Path):
-        return _load_file(Path(os.path.expanduser(source)))
-    if isinstance(source, Image.Image):
-        with _naming_the_source("the PIL image"):
-            return _pil_to_rgb(_upright(source))
-    if isinstance(source, np.ndarray):
-        _warn_of_8_bits_in_16(source)
-        return _array_to_rgb(source if color == "rgb" else _reversed_channels(source))
-    raise TypeError(
-        "source must be a path, a PIL image or a numpy array, "
-        f"got {type(source).__name__}; open bytes with PIL.Image.open(io.BytesIO(data))"
-    )
+    pixels = _read(source)
+    _warn_of_8_bits_in_16(pixels)
+    return _array_to_rgb(pixels if color == "rgb" else _reversed_channels(pixels))
 
 
 def to_gray(image: np.ndarray) -> np.ndarray:
@@ -138,9 +130,9 @@ def check_rgb(image: object) -> None:
 def _warn_of_8_bits_in_16(pixels: np.ndarray) -> None:
     if pixels.dtype.kind == "u" and pixels.dtype.itemsize == 2 and 0 < pixels.max(initial=0) < 256:
         warnings.warn(
-            "source: a uint16 array is read as 0 to 65535, but its largest value is "
-            f"{pixels.max()}: the picture comes out nearly black. If its values are 0 to 255, "
-            "pass source.astype(np.uint8)",
+            "source: 16-bit values, and 32-bit ones of a file or PIL image, are read as 0 to "
+            f"65535, but the largest value is {pixels.max()}: the picture comes out nearly black. "
+            "If its values are 0 to 255, pass an array of them, made with .astype(np.uint8)",
             stacklevel=3,
         )
 
@@ -165,13 +157,28 @@ def _reversed_channels(pixels: np.ndarray) -> np.ndarray:
     return reversed_
 
 
+def _read(source: ImageSource) -> np.ndarray:
+    """Return an array as it is, and any other picture as RGB uint8 or grey uint16."""
+    if isinstance(source, str | Path):
+        return _load_file(Path(os.path.expanduser(source)))
+    if isinstance(source, Image.Image):
+        with _naming_the_source("the PIL image"):
+            return _pil_pixels(_upright(source))
+    if isinstance(source, np.ndarray):
+        return source
+    raise TypeError(
+        "source must be a path, a PIL image or a numpy array, "
+        f"got {type(source).__name__}; open bytes with PIL.Image.open(io.BytesIO(data))"
+    )
+
+
 def _load_file(path: Path) -> np.ndarray:
     with _naming_the_source(repr(str(path))):
         size_bytes = _size_of_file(path)
         if size_bytes == 0:
             raise UnreadableImageError(repr(str(path)), "the file is empty")
         with Image.open(path) as image:
-            return _pil_to_rgb(_upright(image))
+            return _pil_pixels(_upright(image))
 
 
 def _size_of_file(path: Path) -> int:
@@ -221,11 +228,11 @@ def _orientation(image: Image.Image) -> int:
     return 1
 
 
-def _pil_to_rgb(image: Image.Image) -> np.ndarray:
+def _pil_pixels(image: Image.Image) -> np.ndarray:
     if image.mode == "F":
         return _array_to_rgb(np.asarray(image))
     if image.mode.startswith("I"):
-        return _array_to_rgb(_as_uint16(np.asarray(image)))
+        return _as_uint16(np.asarray(image))
     if image.has_transparency_data:
         return _on_white(image.convert("RGBA"))
     # `convert` would copy what is RGB already.

@@ -68,9 +68,19 @@ def test_8_bits_in_a_uint16_array_are_warned_of():
     assert caught[0].filename == __file__
 
 
+@pytest.mark.parametrize("dtype", [np.uint16, np.int32])
+@pytest.mark.parametrize("as_file", [True, False])
+def test_8_bits_in_a_deeper_grey_picture_are_warned_of(write, dtype, as_file):
+    dark = Image.fromarray(np.array([[0, 255]], dtype))
+    with pytest.warns(UserWarning, match=r"largest value is 255.*astype\(np\.uint8\)") as caught:
+        assert load_image(write(dark, "dark.tif") if as_file else dark).max() == 1
+    assert caught[0].filename == __file__
+
+
 @pytest.mark.parametrize("largest", [0, 256, 65535])
-def test_other_uint16_arrays_are_not(recwarn, largest):
+def test_other_deep_pictures_are_not(recwarn, largest):
     load_image(np.array([[0, largest]], np.uint16))
+    load_image(Image.fromarray(np.array([[0, largest]], np.int32)))
     assert not recwarn
 
 

@@ -119,8 +119,15 @@ class Scene:
                 return
 
     def moved(self) -> list[FaceBox]:
-        """Return where the faces may have been in a picture before: a quarter to the left."""
-        return [_face_box((max(0, x - w // 4), y, w, h)) for x, y, w, h in self.truths]
+        """Return where the faces may have been in a picture before: a quarter to the left.
+
+        The box of a FER2013 face may reach beyond its pixels, and so beyond the picture.
+        """
+        lowest = self._picture.height
+        return [
+            _face_box((max(0, x - w // 4), min(max(0, y), lowest - h), w, h))
+            for x, y, w, h in self.truths
+        ]
 
 
 def _face_box(box: Box) -> FaceBox:

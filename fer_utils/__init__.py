@@ -49,9 +49,11 @@ _MODULE_OF = {
     "webcam": "live_webcam",
     "plot_architecture": "architecture_plot",
     "plot_confusion": "plots",
+    "plot_coverage": "calibration_plots",
     "plot_distribution": "data_plots",
     "plot_history": "plots",
     "plot_probabilities": "plots",
+    "plot_reliability": "calibration_plots",
     "plot_samples": "data_plots",
     "plot_timeline": "timeline_plot",
 }

@@ -82,7 +82,8 @@ def training_batches(
     first_step: int,
     seed: int,
     strength: float = 1.0,
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    class_weights: np.ndarray | None = None,
+) -> Iterator[tuple[np.ndarray, ...]]:
     """Yield augmented batches without end, every epoch in a new order.
 
     What a step yields depends on `seed` and the step's number alone, so a run that was cut off
@@ -92,7 +93,8 @@ def training_batches(
     Yields
     ------
     (ndarray of float32 (batch, size, size, 1), ndarray of float32 (batch, 7))
-        Pixels from 0 to 255 and one-hot labels.
+        Pixels from 0 to 255 and one-hot labels; with `class_weights`, float (7,), also the weight
+        of each face, (batch,).
     """
     steps = steps_per_epoch(split, batch_size)
     step = first_step
@@ -103,7 +105,9 @@ def training_batches(
         chosen = order[batch * batch_size : (batch + 1) * batch_size]
         rng = np.random.default_rng([seed, epoch, batch])
         faces = augment(split.images[chosen], rng, strength * strength_at(epoch, epochs))
-        yield resize(faces, image_size)[..., None], one_hot(split.labels[chosen])
+        labels = split.labels[chosen]
+        weights = () if class_weights is None else (class_weights[labels].astype(np.float32),)
+        yield resize(faces, image_size)[..., None], one_hot(labels), *weights
         step += 1
 
 

@@ -68,6 +68,23 @@ class Split:
         """Return the images that a NumPy index (positions, mask or slice) chooses, as a Split."""
         return Split(self.images[indices], self.labels[indices])
 
+    def sample(self, n: int, *, random_state: int = 42) -> "Split":
+        """Draw n images without replacement, all if there are fewer, stratified by emotion.
+
+        Raises
+        ------
+        ValueError
+            If n is below 1.
+        """
+        if n < 1:
+            raise ValueError(f"n must be a whole number of at least 1, got {n!r}.")
+        shuffled = np.random.default_rng(random_state).permutation(len(self))
+        by_emotion = shuffled[np.argsort(self.labels[shuffled], kind="stable")]
+        # Every so-manieth of what stands in order of the emotions: each has its share, give or
+        # take one.
+        n = min(n, len(self))
+        return self.take(by_emotion[np.arange(n) * len(self) // max(n, 1)])
+
     def fingerprint(self) -> str:
         """Return a short text that tells this split's images, labels and their order from others'.
 
@@ -180,7 +197,7 @@ def load_dataset(
         )
     if "validation" not in splits:
         try:
-            splits |= _split_off_validation(splits["train"], validation_fraction, random_state)
+            splits |= split_off_validation(splits["train"], validation_fraction, random_state)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
         warnings.warn(
@@ -215,8 +232,19 @@ def _check_options(
         )
 
 
-def _split_off_validation(train: Split, fraction: float, seed: int) -> dict[str, Split]:
-    """Take ``fraction`` of every emotion's images, at random."""
+def split_off_validation(train: Split, fraction: float, seed: int) -> dict[str, Split]:
+    """Take ``fraction`` of every emotion's images, at random.
+
+    Returns
+    -------
+    dict
+        ``{"train": the rest, "validation": what was taken}``.
+
+    Raises
+    ------
+    ValueError
+        If no emotion has two images.
+    """
     rng = np.random.default_rng(seed)
     chosen = np.zeros(len(train), dtype=bool)
     for label in np.unique(train.labels):

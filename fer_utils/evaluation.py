@@ -117,16 +117,24 @@ def report_on(probabilities: np.ndarray, labels: np.ndarray, *, flip: bool = Fal
     )
 
 
-def stands_in_training(data: FerDataset) -> np.ndarray:
-    """Return, as bool (n,), which validation pictures also stand in the training part."""
+def stands_in_training(data: FerDataset, part: str = "validation") -> np.ndarray:
+    """Return, as bool (n,), which pictures of another part also stand in the training part.
+
+    Raises
+    ------
+    ValueError
+        If the data set has no part of that name.
+    """
+    if part not in data.splits():
+        raise ValueError(f"part must be one of {', '.join(data.splits())}, got {part!r}.")
     copied = [
         index
         for group in find_duplicates(data)
         if any(name == "train" for name, _ in group)
         for name, index in group
-        if name == "validation"
+        if name == part
     ]
-    return np.isin(np.arange(len(data.validation)), copied)
+    return np.isin(np.arange(len(data.splits()[part])), copied)
 
 
 def comparison_table(vote: SoftVote, split: Split, parts: dict[str, np.ndarray]) -> pd.DataFrame:

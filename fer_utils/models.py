@@ -30,6 +30,7 @@ def build_vgg(
     input_shape: tuple[int, int, int] = (48, 48, 1),
     num_classes: int = len(EMOTIONS),
     *,
+    width: float = 1.0,
     dropout: float = 0.1,
     name: str = "vgg",
 ) -> keras.Model:
@@ -48,6 +49,9 @@ def build_vgg(
         2x2x512, so weights trained at one size load at any other.
     num_classes : int
         Number of emotions, at least 2.
+    width : float
+        Share of the filters and units, above 0 and up to 1: a narrow network trains fast enough
+        for experiments. Its weights load into networks of the same width only.
     dropout : float
         Share of activations dropped after each max-pool, from 0 up to but without 1.
     name : str
@@ -64,28 +68,28 @@ def build_vgg(
     ValueError
         If an argument is outside the range given above.
     """
-    _check_plan(input_shape, num_classes, dropout)
+    _check_plan(input_shape, num_classes, width, dropout)
     inputs = keras.Input(input_shape, name="pixels")
     x = layers.Rescaling(PIXEL_SCALE, offset=PIXEL_OFFSET, name="rescaling")(inputs)
     for step in PLAN:
         match step:
             case Conv():
-                x = _norm_relu(_conv(step)(x), step.name)
+                x = _norm_relu(_conv(step, width)(x), step.name)
             case Pool(block):
                 x = layers.MaxPooling2D(POOL_SIZE, name=f"{block}_pool")(x)
                 x = layers.Dropout(dropout, name=f"{block}_dropout")(x)
             case Flatten(flatten):
                 x = layers.Flatten(name=flatten)(x)
             case Dense():
-                x = _norm_relu(_dense(step)(x), step.name)
+                x = _norm_relu(_dense(step, width)(x), step.name)
             case Classifier(classifier):
                 x = _softmax(num_classes, classifier)(x)
     return keras.Model(inputs, x, name=name)
 
 
-def _conv(step: Conv) -> keras.Layer:
+def _conv(step: Conv, width: float) -> keras.Layer:
     return layers.Conv2D(
-        step.filters,
+        _scaled(step.filters, width),
         KERNEL_SIZE,
         padding=step.padding,
         use_bias=False,  # batch norm adds its own
@@ -94,8 +98,13 @@ def _conv(step: Conv) -> keras.Layer:
     )
 
 
-def _dense(step: Dense) -> keras.Layer:
-    return layers.Dense(step.units, use_bias=False, kernel_initializer="he_normal", name=step.name)
+def _dense(step: Dense, width: float) -> keras.Layer:
+    units = _scaled(step.units, width)
+    return layers.Dense(units, use_bias=False, kernel_initializer="he_normal", name=step.name)
+
+
+def _scaled(count: int, width: float) -> int:
+    return max(1, round(count * width))
 
 
 def _norm_relu(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
@@ -108,7 +117,7 @@ def _softmax(num_classes: int, name: str) -> keras.Layer:
     return layers.Dense(num_classes, activation="softmax", dtype="float32", name=name)
 
 
-def _check_plan(input_shape: Sequence[int], num_classes: int, dropout: float) -> None:
+def _check_plan(input_shape: Sequence[int], num_classes: int, width: float, dropout: float) -> None:
     whole = isinstance(input_shape, Sequence) and all(isinstance(n, int) for n in input_shape)
     if not whole or len(input_shape) != 3 or min(input_shape) < 1:
         raise ValueError(
@@ -122,6 +131,8 @@ def _check_plan(input_shape: Sequence[int], num_classes: int, dropout: float) ->
         )
     if not isinstance(num_classes, int) or num_classes < 2:
         raise ValueError(f"num_classes must be a whole number of at least 2, got {num_classes!r}.")
+    if not isinstance(width, int | float) or not 0 < width <= 1:
+        raise ValueError(f"width must be a number above 0 and at most 1, got {width!r}.")
     if not isinstance(dropout, int | float) or not 0 <= dropout < 1:
         raise ValueError(f"dropout must be a number of at least 0 and below 1, got {dropout!r}.")
 

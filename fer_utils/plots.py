@@ -5,7 +5,8 @@ call ``plt.show()``. Emotions come in FER2013's order, each in its own colour. T
 and grey tones follow matplotlib's current style, so the plots fit light and dark notebooks.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -16,7 +17,10 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from .drawing import FaceLike, caption, face_list, ink_on
 from .emotions import EMOTION_COLORS, EMOTIONS
 
-_ACCENT = "#785EF0"  # belongs to no emotion; legible on black and on white
+# They belong to no emotion, are told apart by the colour-blind (IBM's palette) and legible on
+# black and on white.
+_NETWORK_COLORS = ("#785EF0", "#DC267F", "#648FFF", "#FE6100", "#FFB000")
+_ACCENT = _NETWORK_COLORS[0]
 _COLORS = [EMOTION_COLORS[name] for name in EMOTIONS]
 _HISTORY_COLUMNS = ("loss", "accuracy", "val_loss", "val_accuracy")
 
@@ -142,6 +146,13 @@ def panels(ax: Any, count: int, *, size: tuple[float, float], most_columns: int 
     if len(axes) != count:
         raise ValueError(f"ax must hold {count} Axes, one a panel; got {len(axes)}")
     return axes
+
+
+def network_colors(names: Iterable[str]) -> dict[str, str]:
+    """Return a colour for each network; "vote" has that of the text."""
+    networks = [name for name in names if name != "vote"]
+    colors = dict(zip(networks, itertools.cycle(_NETWORK_COLORS), strict=False))
+    return colors | {"vote": plt.rcParams["text.color"]}
 
 
 def _checked_history(history: Any) -> dict[str, np.ndarray]:

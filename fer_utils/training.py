@@ -26,7 +26,7 @@ from .runs import (
     TimeLeft,
     fit,
 )
-from .training_checks import check_data, checked_settings, checked_sizes
+from .training_checks import check_data, checked_class_weights, checked_settings, checked_sizes
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
@@ -44,6 +44,7 @@ def train(
     label_smoothing: float = 0.1,
     augmentation: float = 1.0,
     image_sizes: Mapping[int, int] | None = None,
+    class_weights: Mapping[str, float] | None = None,
     seed: int = 42,
     resume: bool = True,
     progress: bool = True,
@@ -79,6 +80,8 @@ def train(
     image_sizes : mapping of int to int, optional
         First epoch to side in px, such as ``{0: 36, 40: 48}``: small pictures train faster.
         Default: the size of `model` throughout. The last size must be that of `model`.
+    class_weights : mapping of str to float, optional
+        How much a face of each emotion counts in the loss, above 0. Default: all 1.
     seed : int
         Seeds order, augmentation and dropout. (The start weights are drawn in `build_vgg`:
         call ``keras.utils.set_random_seed`` before it.)
@@ -111,10 +114,12 @@ def train(
         augmentation=augmentation,
         seed=seed,
     )
+    weights = checked_class_weights(class_weights)
     sizes = checked_sizes(image_sizes, settings["epochs"], model.input_shape[1])
     settings |= {
         "image_sizes": {str(first): size for first, size in sizes.items()},
         "dropout": [one.rate for one in model.layers if isinstance(one, keras.layers.Dropout)],
+        "class_weights": weights,
         "parameters": model.count_params(),
         "train": train_split.fingerprint(),
         "validation": validation_split.fingerprint(),
@@ -150,6 +155,7 @@ def train(
                     first_step=done * run.steps,
                     seed=seed,
                     strength=augmentation,
+                    class_weights=None if weights is None else np.array(weights),
                 ),
                 shuffle=False,  # the batches come shuffled
                 steps_per_epoch=run.steps,

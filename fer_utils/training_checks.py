@@ -1,5 +1,6 @@
 """What `train` asks of its arguments."""
 
+import math
 import numbers
 import operator
 from collections.abc import Mapping
@@ -103,3 +104,23 @@ def checked_sizes(
             "the best weights are chosen at the size they are used at."
         )
     return sizes
+
+
+def checked_class_weights(class_weights: Mapping[str, float] | None) -> list[float] | None:
+    """Return the weights in the order of `EMOTIONS`; raise TypeError or ValueError for others."""
+    if class_weights is None:
+        return None
+    if not isinstance(class_weights, Mapping):
+        raise TypeError(
+            "class_weights must map each emotion to a number, such as {'angry': 1.0, ...}, got "
+            f"{class_weights!r}."
+        )
+    if set(class_weights) != set(EMOTIONS):
+        raise ValueError(
+            f"class_weights must name each of {', '.join(EMOTIONS)} once, got "
+            f"{', '.join(map(str, class_weights))}."
+        )
+    plain = [_plain_number(f"class_weights[{name!r}]", class_weights[name]) for name in EMOTIONS]
+    if not all(0 < weight < math.inf for weight in plain):
+        raise ValueError(f"class_weights must be above 0 and finite, got {dict(class_weights)!r}.")
+    return plain

@@ -145,6 +145,16 @@ def flat_faces(monkeypatch):
     return Split(np.tile(numbers.astype(np.uint8)[:, None, None], (1, 48, 48)), numbers % 7)
 
 
+def test_a_face_weighs_what_its_emotion_does():
+    weights = np.arange(1.0, 8.0)
+    stream = training_batches(
+        SPLIT, batch_size=8, image_size=48, epochs=1, first_step=0, seed=7, class_weights=weights
+    )
+    for (pixels, labels, weight), (same_pixels, _) in zip(stream, batches(0, 4), strict=False):
+        assert np.array_equal(pixels, same_pixels)
+        assert weight.tolist() == (labels @ weights).tolist()
+
+
 def orders(split: Split, seed: int) -> list[list[int]]:
     """Return the faces of three epochs in the order in which they come."""
     stream = training_batches(split, batch_size=8, image_size=48, epochs=3, first_step=0, seed=seed)

@@ -761,6 +761,26 @@ def test_counts_follow_the_order_of_emotions():
     assert sum(split.take(slice(0)).counts().values()) == 0
 
 
+def test_a_sample_holds_each_emotions_share(tiny):
+    half = tiny.train.sample(152, random_state=1)
+    assert len(half) == 152
+    for emotion, count in tiny.train.counts().items():
+        assert abs(half.counts()[emotion] - count / 2) <= 1
+    pictures = {image.tobytes() for image in tiny.train.images}
+    drawn = {image.tobytes() for image in half.images}
+    assert len(drawn) == 152
+    assert drawn < pictures
+    assert np.array_equal(half.images, tiny.train.sample(152, random_state=1).images)
+    assert not np.array_equal(half.images, tiny.train.sample(152, random_state=2).images)
+    assert tiny.train.sample(10_000).counts() == tiny.train.counts()
+    assert len(tiny.train.take(slice(0)).sample(5)) == 0
+
+
+def test_a_sample_of_nothing_is_refused(tiny):
+    with pytest.raises(ValueError, match="n must be a whole number of at least 1, got 0"):
+        tiny.train.sample(0)
+
+
 def test_take_keeps_images_and_labels_together():
     split = Split(faces(4), np.array([6, 3, 1, 0]))
     chosen = split.take(np.array([2, 0]))

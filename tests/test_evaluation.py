@@ -114,6 +114,9 @@ def test_pictures_that_stand_in_training_too_are_left_out():
     validation = Split(faces[[2, 1, 3, 3]], np.array([2, 1, 3, 3]))
     data = FerDataset(train, validation, Split(faces[[2]], np.array([2])))
     assert stands_in_training(data).tolist() == [False, True, False, False]
+    assert stands_in_training(data, "test").tolist() == [False]
+    with pytest.raises(ValueError, match="part must be one of train, validation, test, got 'dev'"):
+        stands_in_training(data, "dev")
     without = FerDataset(train, Split(faces[2:4], np.array([2, 3])), None)
     assert not stands_in_training(without).any()
 

@@ -75,6 +75,15 @@ def test_the_number_of_emotions_and_channels_may_be_another():
     assert {layer.rate for layer in layers_of(model, layers.Dropout)} == {0.25}
 
 
+def test_a_narrow_network_has_the_same_plan(vgg):
+    narrow = build_vgg(width=0.25)
+    assert [layer.name for layer in narrow.layers[1:]] == [layer.name for layer in vgg.layers[1:]]
+    assert narrow.get_layer("block4_conv2").filters == 128
+    assert narrow.get_layer("dense1").units == 256
+    assert narrow.output_shape == vgg.output_shape
+    assert narrow.count_params() < vgg.count_params() / 15
+
+
 @pytest.mark.parametrize("size", range(34, 50))
 def test_every_size_ends_in_two_by_two_and_shares_the_weights(vgg, size):
     small = at_size(vgg, size)
@@ -124,6 +133,8 @@ def test_probabilities_stay_float32_in_mixed_precision():
         ({"input_shape": (33, 48, 1)}, r"34 to 49 px, got \(33, 48, 1\): resize the pictures"),
         ({"input_shape": (48, 50, 1)}, r"34 to 49 px, got \(48, 50, 1\)"),
         ({"num_classes": 1}, "num_classes must be a whole number of at least 2, got 1"),
+        ({"width": 0}, "width must be a number above 0 and at most 1, got 0"),
+        ({"width": 1.5}, "width must be a number above 0 and at most 1, got 1.5"),
         ({"dropout": 1.0}, "dropout must be a number of at least 0 and below 1, got 1.0"),
         ({"dropout": -0.1}, "dropout must be a number of at least 0 and below 1, got -0.1"),
     ],

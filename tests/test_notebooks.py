@@ -31,8 +31,8 @@ def badge(path: Path) -> str:
     return f"{ADDRESS}/blob/main/{path.relative_to(ROOT).as_posix()}"
 
 
-def test_both_journeys_have_a_notebook():
-    assert {"inference", "training"} <= {path.stem for path in NOTEBOOKS}
+def test_each_journey_has_a_notebook():
+    assert {"evaluation", "inference", "training"} == {path.stem for path in NOTEBOOKS}
 
 
 def test_it_is_a_valid_notebook(notebook):

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from keras import layers
 
-from fer_utils import evaluate, load_dataset, runs, train, training
+from fer_utils import EMOTIONS, evaluate, load_dataset, runs, train, training
 from fer_utils.data import Split
 from fer_utils.models import load_weights
 
@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[1]
 TINY = load_dataset(ROOT / "tests/fixtures/tiny_fer2013.zip", cache=False, progress=False)
 TRAIN, VALIDATION = TINY.train.take(slice(0, 96)), TINY.validation
 STEPS = 6  # an epoch, in batches of 16
+EVEN = dict.fromkeys(EMOTIONS, 1.0)
 OPTIONS = {
     "epochs": 4,
     "batch_size": 16,
@@ -192,6 +193,7 @@ def test_a_finished_run_returns_its_log_and_touches_nothing(copy_of_run):
         ({"learning_rate": 0.1}, r"learning_rate=0\.3, this one has learning_rate=0\.1"),
         ({"image_sizes": {0: 36, 2: 48}}, "image_sizes="),
         ({"seed": 1}, "seed=42, this one has seed=1"),
+        ({"class_weights": EVEN}, "class_weights=None, this one has class_weights="),
         ({"resume": False}, "already holds a run. Choose another folder, or pass resume=True"),
     ],
 )
@@ -246,6 +248,9 @@ def test_a_folder_that_is_a_file_is_refused(tmp_path):
         ({"image_sizes": {0: 34, 4: 48}}, "change before epoch 4"),
         ({"image_sizes": {0: 33, 2: 48}}, "image_sizes must lie between 34 and 49 px"),
         ({"image_sizes": {0: 48, 2: 34}}, "image_sizes must end with the size of the model, 48 px"),
+        ({"class_weights": {"happy": 1.0}}, "class_weights must name each of angry, .* once, got"),
+        ({"class_weights": EVEN | {"sad": 0}}, "class_weights must be above 0 and finite, got"),
+        ({"class_weights": EVEN | {"sad": np.inf}}, "class_weights must be above 0 and finite"),
     ],
 )
 def test_a_wrong_argument_is_named_and_leaves_no_folder(tmp_path, options, message):
@@ -253,6 +258,30 @@ def test_a_wrong_argument_is_named_and_leaves_no_folder(tmp_path, options, messa
     with pytest.raises(ValueError, match=message):
         run(folder, **options)
     assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ([1.0] * 7, "class_weights must map each emotion to a number"),
+        (EVEN | {"sad": "much"}, r"class_weights\['sad'\] must be a number, got 'much'"),
+    ],
+)
+def test_class_weights_of_another_kind_are_refused(tmp_path, weights, message):
+    with pytest.raises(TypeError, match=message):
+        run(tmp_path / "run", class_weights=weights)
+
+
+def test_an_emotion_that_weighs_more_is_named_more_often(tmp_path):
+    plain, weighted = narrow(), narrow()
+    run(tmp_path / "plain", plain, learning_rate=0.05)
+    heavy = EVEN | {"disgust": 10.0}
+    run(tmp_path / "weighted", weighted, learning_rate=0.05, class_weights=heavy)
+    named = [
+        evaluate(model, VALIDATION).confusion[:, EMOTIONS.index("disgust")].sum()
+        for model in (plain, weighted)
+    ]
+    assert named[1] > named[0] + 10
 
 
 @pytest.mark.parametrize("name", ["train_split", "validation_split"])

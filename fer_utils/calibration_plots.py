@@ -1,0 +1,121 @@
+"""Pictures of confidence: may it be believed, and what does keeping silent gain?
+
+Conventions are those of `plots`.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import PercentFormatter
+
+from .calibration import BINS, calibration_bins, coverage_curve, expected_calibration_error
+from .plots import network_colors, panels
+
+Probabilities = Mapping[str, np.ndarray]
+
+
+def plot_reliability(
+    probabilities: Probabilities, labels: np.ndarray, *, ax: Sequence[Axes] | None = None
+) -> np.ndarray:
+    """Draw how often a network is right at each level of its confidence, one panel a network.
+
+    A bar is as high as the accuracy of its faces and as strong as they are many; on the diagonal
+    confidence and accuracy agree (DeGroot and Fienberg, 1983).
+
+    Parameters
+    ----------
+    probabilities : mapping of str to ndarray, shape (n, 7)
+        By the networks' names.
+    labels : ndarray of int, shape (n,)
+    ax : Axes, optional
+        As many as there are networks.
+
+    Returns
+    -------
+    ndarray of Axes, shape (number of networks,)
+
+    Raises
+    ------
+    ValueError
+        If `probabilities` is empty or an array in it does not fit `labels`.
+    """
+    check_probabilities(probabilities, labels)
+    axes = panels(ax, len(probabilities), size=(3.6, 3.6), most_columns=3)
+    colors = network_colors(probabilities)
+    for one, (name, each) in zip(axes, probabilities.items(), strict=True):
+        table = calibration_bins(each, labels)
+        strength = 0.25 + 0.75 * table["n"] / table["n"].max()
+        fill = [(colors[name], alpha) for alpha in strength]
+        middles = (np.arange(BINS) + 0.5) / BINS
+        one.bar(middles, table["accuracy"].fillna(0), 0.94 / BINS, color=fill)
+        one.plot([0, 1], [0, 1], "--", color="grey")
+        error = expected_calibration_error(each, labels)
+        one.set_title(f"{name}\nexpected calibration error {error:.3f}", fontsize="medium")
+        one.set(xlabel="Confidence", xlim=(0, 1), ylim=(0, 1), aspect="equal")
+        _percent_axes(one)
+    axes[0].set_ylabel("Accuracy")
+    return axes
+
+
+def plot_coverage(
+    probabilities: Probabilities,
+    labels: np.ndarray,
+    *,
+    min_confidence: float | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the accuracy of networks that only answer where they are surest.
+
+    Parameters
+    ----------
+    probabilities, labels
+        As for `plot_reliability`.
+    min_confidence : float, optional
+        Mark on each curve where the faces of at least this confidence, 0 to 1, end.
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    ValueError
+        As `plot_reliability` does.
+    """
+    check_probabilities(probabilities, labels)
+    ax = panels(ax, 1, size=(7, 4.5))[0]
+    for name, color in network_colors(probabilities).items():
+        if name not in probabilities:
+            continue
+        curve = coverage_curve(probabilities[name], labels)
+        ax.plot(curve["coverage"], curve["accuracy"], color=color, label=name)
+        sure = curve[curve["min_confidence"] >= min_confidence] if min_confidence else curve[:0]
+        if len(sure):
+            ax.plot(sure["coverage"].iloc[-1], sure["accuracy"].iloc[-1], "o", color=color)
+    marked = f" (dot: confidence of at least {min_confidence:.0%})" if min_confidence else ""
+    ax.set_title(f"Accuracy where the network answers{marked}", fontsize="medium")
+    ax.set(xlabel="Coverage: share of the faces answered, the surest first", ylabel="Accuracy")
+    ax.set_xlim(0, 1)
+    _percent_axes(ax)
+    ax.legend(frameon=False)
+    return ax
+
+
+def check_probabilities(probabilities: Probabilities, labels: np.ndarray) -> None:
+    """Raise ValueError unless there is a network, and a row of 7 for each label from each."""
+    if not probabilities:
+        raise ValueError("probabilities must hold those of one network at least, got none.")
+    for name, each in probabilities.items():
+        if np.shape(each) != (len(labels), 7) or len(labels) == 0:
+            raise ValueError(
+                f"probabilities[{name!r}] must have a row of 7 for each of the {len(labels)} "
+                f"labels, at least one, got the shape {np.shape(each)}."
+            )
+
+
+def _percent_axes(ax: Axes) -> None:
+    ax.xaxis.set_major_formatter(PercentFormatter(1))
+    ax.yaxis.set_major_formatter(PercentFormatter(1))
+    ax.spines[["top", "right"]].set_visible(False)

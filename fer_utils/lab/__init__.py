@@ -1,0 +1,1 @@
+"""The laboratory behind evaluation.ipynb: what the networks know, and when not to trust them."""

@@ -1,0 +1,208 @@
+"""A data set looked over: copies, contradictions, blanks, light, mean faces, and a map of it."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+import keras
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from sklearn.decomposition import PCA
+from sklearn.manifold import TSNE
+
+from ..data import FerDataset, Split, find_duplicates
+from ..emotions import EMOTION_COLORS, EMOTIONS
+from ..plots import new_grid, panels
+
+_MAPPED_COMPONENTS = 50  # as van der Maaten and Hinton reduce their data before t-SNE
+_PERPLEXITY = 30  # of t-SNE; it must be below the number of faces
+_BATCH = 64
+
+
+def audit_table(data: FerDataset) -> pd.DataFrame:
+    """Count in each split what an honest measurement must know of.
+
+    Parameters
+    ----------
+    data : FerDataset
+        As `load_dataset` read it, before `drop_duplicates`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a split. Columns, numbers of faces: faces; blank, of one grey value throughout;
+        repeats, copies beyond the first within the split; also in NAME, for each other split;
+        contradicted, with a copy anywhere that is labelled otherwise.
+    """
+    splits = data.splits()
+    rows = {
+        name: {"faces": len(split), "blank": int(is_blank(split).sum())}
+        for name, split in splits.items()
+    }
+    counts = {name: Counter() for name in splits}
+    for group in find_duplicates(data):
+        labels = {int(splits[name].labels[index]) for name, index in group}
+        held_by = Counter(name for name, _ in group)
+        for name, n in held_by.items():
+            counts[name]["repeats"] += n - 1
+            counts[name]["contradicted"] += n if len(labels) > 1 else 0
+            counts[name].update({f"also in {other}": n for other in held_by if other != name})
+    columns = ["repeats", *(f"also in {name}" for name in splits), "contradicted"]
+    for name in splits:
+        rows[name] |= {column: counts[name][column] for column in columns}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("split")
+
+
+def is_blank(split: Split) -> np.ndarray:
+    """Return, as bool (n,), which faces have one grey value throughout."""
+    return split.images.min(axis=(1, 2)) == split.images.max(axis=(1, 2))
+
+
+def contradictions(data: FerDataset) -> pd.DataFrame:
+    """List the pictures whose copies carry different labels.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a picture: split and index of one of its copies; copies, how many there are;
+        labels, such as ``"fear, surprise"``.
+    """
+    splits = data.splits()
+    rows = []
+    for group in find_duplicates(data):
+        labels = sorted({int(splits[name].labels[index]) for name, index in group})
+        if len(labels) > 1:
+            rows.append((*group[0], len(group), ", ".join(EMOTIONS[label] for label in labels)))
+    return pd.DataFrame(rows, columns=["split", "index", "copies", "labels"])
+
+
+def plot_light(split: Split) -> np.ndarray:
+    """Draw how brightness and contrast are spread, for each emotion.
+
+    Parameters
+    ----------
+    split : Split
+        One face at least.
+
+    Returns
+    -------
+    ndarray of Axes, shape (2,)
+        Mean grey value and its standard deviation, both 0 to 255.
+    """
+    _check_faces(split)
+    faces = pd.DataFrame(
+        {
+            "emotion": np.array(EMOTIONS)[split.labels],
+            "Brightness: mean grey value": split.images.mean(axis=(1, 2)),
+            "Contrast: standard deviation": split.images.std(axis=(1, 2)),
+        }
+    )
+    axes = new_grid(1, 2, (11, 4))[0]
+    style = {"order": EMOTIONS, "hue": "emotion", "palette": EMOTION_COLORS, "saturation": 1}
+    for ax, measure in zip(axes, faces.columns[1:], strict=True):
+        sns.boxplot(faces, x=measure, y="emotion", fliersize=1, legend=False, ax=ax, **style)
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.set_ylabel("")
+    return axes
+
+
+def mean_by_emotion(images: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return the mean picture of each emotion, float (7, h, w); NaN where it does not occur.
+
+    Parameters
+    ----------
+    images : ndarray, shape (n, h, w)
+        Faces, or maps of where a network looks.
+    labels : ndarray of int, shape (n,)
+    """
+    means = np.full((len(EMOTIONS), *images.shape[1:]), np.nan)
+    for label in np.unique(labels):
+        means[label] = images[labels == label].mean(axis=0)
+    return means
+
+
+def plot_by_emotion(rows: Mapping[str, np.ndarray], *, cmap: str = "gray") -> np.ndarray:
+    """Draw a picture for each emotion, a row for each entry.
+
+    Parameters
+    ----------
+    rows : mapping of str to ndarray, shape (7, h, w)
+        From `mean_by_emotion`, by the rows' names.
+    cmap : str
+        Matplotlib's name of a colour map; each picture spans it.
+
+    Returns
+    -------
+    ndarray of Axes, shape (number of rows, 7)
+    """
+    grid = new_grid(len(rows), len(EMOTIONS), (11, 1.7 * len(rows) + 0.3))
+    for axes, (name, pictures) in zip(grid, rows.items(), strict=True):
+        for ax, picture in zip(axes, pictures, strict=True):
+            ax.imshow(picture, cmap=cmap)
+            ax.set(xticks=[], yticks=[])
+            ax.spines[:].set_visible(False)
+        axes[0].set_ylabel(name)
+    for ax, emotion in zip(grid[0], EMOTIONS, strict=True):
+        ax.set_title(emotion, fontsize="medium")
+    return grid
+
+
+def feature_map(model: keras.Model, split: Split, *, seed: int = 42) -> np.ndarray:
+    """Lay faces out in the plane so that neighbours are what the network sees as alike.
+
+    The network's last features before its verdict, through PCA and t-SNE (van der Maaten and
+    Hinton, 2008). Distances between far groups, and the groups' sizes, mean nothing.
+
+    Parameters
+    ----------
+    model : keras.Model
+        From `build_vgg` or `load_weights`.
+    split : Split
+        n faces, at least 5.
+    seed : int
+        Seed of t-SNE.
+
+    Returns
+    -------
+    ndarray of float32, shape (n, 2)
+
+    Raises
+    ------
+    ValueError
+        If there are fewer faces.
+    """
+    _check_faces(split, least=5)
+    features = keras.Model(model.inputs, model.layers[-1].input)
+    seen = features.predict(split.images[..., None], batch_size=_BATCH, verbose=0)
+    components = min(_MAPPED_COMPONENTS, *seen.shape)
+    reduced = PCA(components, random_state=seed).fit_transform(seen.astype(np.float64))
+    perplexity = min(_PERPLEXITY, (len(split) - 1) / 3)
+    return TSNE(perplexity=perplexity, random_state=seed).fit_transform(reduced).astype(np.float32)
+
+
+def plot_feature_map(
+    places: np.ndarray, labels: np.ndarray, *, title: str = "", ax: Axes | None = None
+) -> Axes:
+    """Draw a `feature_map`, a dot a face in the colour of its true emotion.
+
+    Parameters
+    ----------
+    places : ndarray, shape (n, 2)
+    labels : ndarray of int, shape (n,)
+    title : str
+    ax : Axes, optional
+    """
+    ax = panels(ax, 1, size=(6.5, 6))[0]
+    for label, emotion in enumerate(EMOTIONS):
+        x, y = places[labels == label].T
+        ax.scatter(x, y, s=8, color=EMOTION_COLORS[emotion], label=emotion, linewidths=0)
+    ax.set(xticks=[], yticks=[], title=title)
+    ax.spines[:].set_visible(False)
+    ax.legend(frameon=False, markerscale=3, loc="center left", bbox_to_anchor=(1, 0.5))
+    return ax
+
+
+def _check_faces(split: Split, least: int = 1) -> None:
+    if len(split) < least:
+        raise ValueError(f"split must hold at least {least} faces, got {len(split)}.")

@@ -1,0 +1,280 @@
+"""Networks side by side: intervals, paired tests, and the faces on which they disagree."""
+
+import itertools
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import PercentFormatter
+from scipy.stats import binomtest
+
+from ..calibration_plots import Probabilities, check_probabilities
+from ..data import Split
+from ..emotions import EMOTIONS
+from ..evaluation import Report, report_on
+from ..plots import network_colors, new_grid, panels
+
+SUMMARIES = ("accuracy", "balanced accuracy", "macro F1")
+_LEVEL = 0.05  # of the intervals and tests, two-sided
+
+
+def bootstrap_table(
+    probabilities: Probabilities, labels: np.ndarray, *, resamples: int = 2000, seed: int = 42
+) -> pd.DataFrame:
+    """Measure networks, with 95% intervals of what other faces of the same kind would have given.
+
+    Percentile bootstrap (Efron and Tibshirani, 1993). To draw n faces with replacement is to draw
+    the confusion matrix from a multinomial distribution, so only that is drawn.
+
+    Parameters
+    ----------
+    probabilities : mapping of str to ndarray, shape (n, 7)
+        By the networks' names.
+    labels : ndarray of int, shape (n,)
+    resamples, seed : int
+        How many draws, and the seed of their chance.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns network, metric, value, low and high, the latter three 0 to 1. The metrics are
+        those of `SUMMARIES`, and the recall of each emotion under its name, which is NaN where
+        it does not occur.
+
+    Raises
+    ------
+    ValueError
+        If `probabilities` is empty or an array in it does not fit `labels`.
+    """
+    check_probabilities(probabilities, labels)
+    rows = []
+    for name, each in probabilities.items():
+        counts = report_on(each, labels).confusion
+        rng = np.random.default_rng(seed)
+        drawn = rng.multinomial(len(labels), counts.ravel() / len(labels), size=resamples)
+        measured = _metrics(counts)
+        spread = _metrics(drawn.reshape(-1, *counts.shape))
+        for metric, value in measured.items():
+            low, high = percentile_interval(spread[metric])
+            rows.append((name, metric, float(value), low, high))
+    return pd.DataFrame(rows, columns=["network", "metric", "value", "low", "high"])
+
+
+def percentile_interval(values: np.ndarray) -> tuple[float, float]:
+    """Return where the middle 95% of the values that are numbers begin and end."""
+    known = values[np.isfinite(values)]
+    if not len(known):
+        return np.nan, np.nan
+    low, high = np.quantile(known, [_LEVEL / 2, 1 - _LEVEL / 2])
+    return float(low), float(high)
+
+
+def _metrics(counts: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the metrics of confusion matrices (..., 7, 7); NaN where they are undefined."""
+    right = np.diagonal(counts, axis1=-2, axis2=-1)
+    true, named = counts.sum(axis=-1), counts.sum(axis=-2)
+    recall = _share(right, true)
+    f1 = _share(2 * right, true + named)
+    summaries = (right.sum(axis=-1) / counts.sum(axis=(-2, -1)), _mean(recall), _mean(f1))
+    recalls = np.moveaxis(recall, -1, 0)
+    return dict(zip((*SUMMARIES, *EMOTIONS), (*summaries, *recalls), strict=True))
+
+
+def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    return np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)
+
+
+def _mean(values: np.ndarray) -> np.ndarray:
+    """Return the mean over the emotions that have a value."""
+    return np.nansum(values, axis=-1) / np.isfinite(values).sum(axis=-1)
+
+
+def with_intervals(table: pd.DataFrame) -> pd.DataFrame:
+    """Lay out a `bootstrap_table` to be read: a row a metric, a column a network."""
+    texts = [
+        "does not occur"
+        if np.isnan(row.value)
+        else f"{row.value:.1%} ({row.low:.1%}-{row.high:.1%})"
+        for row in table.itertuples()
+    ]
+    wide = table.assign(text=texts).pivot(index="metric", columns="network", values="text")
+    return wide.loc[table["metric"].unique(), table["network"].unique()]
+
+
+def plot_intervals(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw a `bootstrap_table`: a point and its interval for each metric and network."""
+    networks, metrics = table["network"].unique(), table["metric"].unique()
+    ax = panels(ax, 1, size=(10, 4.5))[0]
+    colors = network_colors(networks)
+    for place, name in enumerate(networks):
+        rows = table[table["network"] == name].set_index("metric").loc[metrics]
+        x = np.arange(len(metrics)) + 0.7 / len(networks) * (place - (len(networks) - 1) / 2)
+        lengths = [rows["value"] - rows["low"], rows["high"] - rows["value"]]
+        style = {"fmt": "o", "capsize": 3, "color": colors[name], "label": name}
+        ax.errorbar(x, rows["value"], yerr=np.maximum(lengths, 0), **style)
+    summaries = sum(metric in SUMMARIES for metric in metrics)
+    ax.axvline(summaries - 0.5, color="grey", linestyle=":")
+    ax.set_xticks(range(len(metrics)), [str(m).replace(" ", "\n") for m in metrics])
+    ax.set(ylabel="Share (emotions: recall)", ylim=(0, 1))
+    ax.yaxis.set_major_formatter(PercentFormatter(1))
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.legend(frameon=False, ncols=len(networks), loc="lower right", bbox_to_anchor=(1, 1))
+    return ax
+
+
+def mcnemar_table(probabilities: Probabilities, labels: np.ndarray) -> pd.DataFrame:
+    """Test for each pair of networks whether one is right more often than the other.
+
+    McNemar's exact test (1947): of the faces that only one of the two has right, each should have
+    about half if they were equally good. The verdict allows for the number of pairs (Bonferroni).
+
+    Parameters
+    ----------
+    probabilities, labels
+        As for `bootstrap_table`; two networks at least.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns first, second; only first right, only second right: numbers of faces; p; verdict.
+
+    Raises
+    ------
+    ValueError
+        As for `bootstrap_table`, or if there is one network alone.
+    """
+    check_probabilities(probabilities, labels)
+    right = {name: each.argmax(axis=1) == labels for name, each in probabilities.items()}
+    pairs = list(itertools.combinations(right, 2))
+    if not pairs:
+        raise ValueError("probabilities must hold those of two networks or more, got one.")
+    rows = []
+    for first, second in pairs:
+        only_first = int((right[first] & ~right[second]).sum())
+        only_second = int((right[second] & ~right[first]).sum())
+        differing = only_first + only_second
+        p = float(binomtest(only_first, differing).pvalue) if differing else 1.0
+        better = first if only_first > only_second else second
+        verdict = f"{better} is better" if p < _LEVEL / len(pairs) else "no difference shown"
+        rows.append((first, second, only_first, only_second, p, verdict))
+    columns = ["first", "second", "only first right", "only second right", "p", "verdict"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def plot_confusion_difference(
+    first: Report, second: Report, *, names: tuple[str, str], ax: Axes | None = None
+) -> Axes:
+    """Draw by how many points the second network's confusion shares exceed the first's.
+
+    Parameters
+    ----------
+    first, second : Report
+        Of the same faces.
+    names : tuple of str
+        The networks', for the title.
+    ax : Axes, optional
+    """
+    shares = [_share(r.confusion, r.confusion.sum(axis=1, keepdims=True)) for r in (first, second)]
+    points = 100 * (shares[1] - shares[0])
+    most = max(np.nanmax(np.abs(points)), 1)
+    ax = panels(ax, 1, size=(7.5, 6.4))[0]
+    ax.imshow(points, cmap="PuOr_r", vmin=-most, vmax=most)
+    for row, column in np.ndindex(points.shape):
+        if np.isfinite(points[row, column]):
+            ink = "white" if abs(points[row, column]) > 0.6 * most else "black"
+            text = f"{points[row, column]:+.1f}"
+            ax.text(column, row, text, ha="center", va="center", color=ink, fontsize="small")
+    ax.set_title(f"Share of the true emotion: {names[1]} minus {names[0]}, in points")
+    ax.set(xlabel="Predicted emotion", ylabel="True emotion")
+    ax.set_xticks(range(len(EMOTIONS)), EMOTIONS)
+    ax.set_yticks(range(len(EMOTIONS)), EMOTIONS)
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    return ax
+
+
+def find_disagreements(first: np.ndarray, second: np.ndarray, labels: np.ndarray) -> pd.DataFrame:
+    """List the faces that two networks call differently, the widest apart first.
+
+    Parameters
+    ----------
+    first, second : ndarray, shape (n, 7)
+        The two networks' probabilities.
+    labels : ndarray of int, shape (n,)
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns index, the face's place among the n; true, first and second: emotions; distance,
+        half the sum of the probabilities' differences (total variation), 0 to 1; right: "first",
+        "second" or "neither".
+    """
+    check_probabilities({"first": first, "second": second}, labels)
+    said = first.argmax(axis=1), second.argmax(axis=1)
+    right = np.select([said[0] == labels, said[1] == labels], ["first", "second"], "neither")
+    names = np.array(EMOTIONS)
+    table = pd.DataFrame(
+        {
+            "index": np.arange(len(labels)),
+            "true": names[labels],
+            "first": names[said[0]],
+            "second": names[said[1]],
+            "distance": np.abs(first.astype(float) - second).sum(axis=1) / 2,
+            "right": right,
+        }
+    )
+    differing = table[said[0] != said[1]]
+    return differing.sort_values("distance", ascending=False, kind="stable", ignore_index=True)
+
+
+def plot_disagreements(
+    split: Split, disagreements: pd.DataFrame, probabilities: Mapping[str, np.ndarray]
+) -> np.ndarray:
+    """Show faces with the probabilities of the two networks that disagree on them.
+
+    Parameters
+    ----------
+    split : Split
+    disagreements : pandas.DataFrame
+        Some rows, at least one, of `find_disagreements`.
+    probabilities : mapping of str to ndarray, shape (n, 7)
+        Of the first and the second network, by their names.
+
+    Returns
+    -------
+    ndarray of Axes, shape (number of rows, 2)
+        Face and bars.
+
+    Raises
+    ------
+    ValueError
+        If there are no rows, or not two networks.
+    """
+    if len(disagreements) == 0:
+        raise ValueError("disagreements must hold one row at least, got none: pick others.")
+    if len(probabilities) != 2:
+        raise ValueError(f"probabilities must hold those of 2 networks, got {len(probabilities)}.")
+    grid = new_grid(len(disagreements), 2, (8, 2.2 * len(disagreements)))
+    names = dict(zip(("first", "second"), probabilities, strict=True))
+    for (face, bars), row in zip(grid, disagreements.itertuples(index=False), strict=True):
+        face.imshow(split.images[row.index], cmap="gray", vmin=0, vmax=255)
+        face.axis("off")
+        face.set_title(f"labelled {row.true}", fontsize="medium")
+        _plot_pair(bars, {name: each[row.index] for name, each in probabilities.items()})
+        who = names.get(row.right, "neither")
+        bars.set_title(f"{who} is right", fontsize="medium")
+    grid[0, 1].legend(frameon=False, loc="lower right")
+    return grid
+
+
+def _plot_pair(ax: Axes, rows: Mapping[str, np.ndarray]) -> None:
+    colors = network_colors(rows)
+    for offset, (name, row) in zip((-0.2, 0.2), rows.items(), strict=True):
+        ax.barh(np.arange(len(EMOTIONS)) + offset, row, 0.4, color=colors[name], label=name)
+    ax.set_yticks(range(len(EMOTIONS)), EMOTIONS)
+    ax.invert_yaxis()
+    ax.set_xlim(0, 1)
+    ax.xaxis.set_major_formatter(PercentFormatter(1))
+    ax.tick_params(axis="y", length=0)
+    ax.spines[["top", "right"]].set_visible(False)

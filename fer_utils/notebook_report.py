@@ -1,0 +1,161 @@
+"""A notebook that has run as one HTML page that needs no network, and what was measured in it.
+
+``python -m fer_utils.notebook_report notebooks/evaluation.ipynb`` writes the page.
+"""
+
+import argparse
+import platform
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import nbformat
+import pandas as pd
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from nbconvert import HTMLExporter
+from nbformat import NotebookNode
+from tqdm.auto import tqdm
+
+from .commands import mistakes_as_lines
+from .data import Split
+from .paths import checked_target, write_whole
+from .vote import sha256_of
+
+_PACKAGES = ("fer-utils", "keras", "tensorflow", "openvino", "numpy", "scikit-learn")
+_REMOTE_IMAGE = re.compile(r"!\[([^\]]*)\]\(https?://[^)]*\)")
+_WIDGET = "application/vnd.jupyter.widget-view+json"
+# nbconvert's page fetches MathJax, RequireJS and Mermaid, for what our notebooks do not hold.
+_SCRIPT = re.compile(r"<script\b.*?</script>", re.DOTALL)
+
+
+def provenance(
+    splits: Mapping[str, Split], weights: Sequence[str | Path], *, now: datetime | None = None
+) -> pd.DataFrame:
+    """Tell what a measurement stands on, so that it can be repeated and compared.
+
+    Parameters
+    ----------
+    splits : mapping of str to Split
+        The data, such as `data.splits()`.
+    weights : sequence of str or Path
+        The networks' files.
+    now : datetime, optional
+        The date to give; by default the present.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Column value; by what it is of: the date, each split's and file's SHA-256, the processor,
+        the versions of Python and the packages.
+    """
+    facts = {"date": (now or datetime.now().astimezone()).isoformat(" ", "minutes")}
+    facts |= {f"data: {name}": split.fingerprint() for name, split in splits.items()}
+    facts |= {f"weights: {Path(file).name}": f"sha256 {sha256_of(Path(file))}" for file in weights}
+    facts |= {"machine": platform.machine(), "Python": platform.python_version()}
+    facts |= {package: version(package) for package in _PACKAGES}
+    return pd.DataFrame({"value": facts})
+
+
+def write_report(
+    notebook: str | Path, output: str | Path, *, run: bool = False, progress: bool = True
+) -> Path:
+    """Write a notebook with its outputs as one HTML page.
+
+    Nothing in the page is fetched from anywhere: figures are part of it; scripts, widgets such as
+    progress bars, and pictures from the web are left out.
+
+    Parameters
+    ----------
+    notebook : str or Path
+        An .ipynb file; it is not changed.
+    output : str or Path
+        The .html file.
+    run : bool
+        Run it first, in its own folder and with this process's environment. Without, it must
+        have been run and saved.
+    progress : bool
+        Whether to show how many cells have run.
+
+    Returns
+    -------
+    Path
+        The page.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such notebook, or no folder for the page.
+    ValueError
+        If `notebook` is none, holds no outputs, or fails when it runs; if `output` is no .html.
+    TypeError
+        If one of them is no path.
+    """
+    target = checked_target("output", output, ".html")
+    source = Path(notebook).expanduser()
+    page = _read(source)
+    if run:
+        _run(page, source.parent, progress)
+    if not any(cell.get("outputs") for cell in page.cells):
+        raise ValueError(
+            f"notebook: {str(source)!r} holds no outputs. Run it and save it first, or let it be "
+            "run: --run."
+        )
+    html = HTMLExporter(embed_images=True).from_notebook_node(_without_web(page))[0]
+    html = _SCRIPT.sub("", html)
+    write_whole(target, lambda path: path.write_text(html, encoding="utf-8"))
+    return target
+
+
+def _read(path: Path) -> NotebookNode:
+    if not path.is_file():
+        raise FileNotFoundError(f"notebook: there is no file {str(path)!r}; check the path.")
+    try:
+        return nbformat.read(path, as_version=4)
+    except Exception as error:  # nbformat raises anything from AttributeError to its own
+        raise ValueError(f"notebook: {str(path)!r} is no notebook ({error}).") from error
+
+
+def _run(page: NotebookNode, folder: Path, progress: bool) -> None:
+    with tqdm(total=len(page.cells), unit="cell", desc="Running", disable=not progress) as bar:
+        client = NotebookClient(
+            page,
+            timeout=None,
+            resources={"metadata": {"path": str(folder)}},
+            on_cell_complete=lambda cell, cell_index: bar.update(cell_index + 1 - bar.n),
+        )
+        try:
+            client.execute()
+        except CellExecutionError as error:
+            raise ValueError(f"notebook: a cell failed.\n{error}") from error
+
+
+def _without_web(page: NotebookNode) -> NotebookNode:
+    page.metadata.pop("widgets", None)
+    for cell in page.cells:
+        if cell.cell_type == "markdown":
+            cell.source = _REMOTE_IMAGE.sub(r"\1", cell.source)
+        elif cell.cell_type == "code":
+            cell.outputs = [out for out in cell.outputs if _WIDGET not in out.get("data", {})]
+    return page
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Write the page as the command line says; see ``--help``."""
+    parser = argparse.ArgumentParser(
+        prog="python -m fer_utils.notebook_report",
+        description="Write a notebook that has run as one HTML page that needs no network.",
+    )
+    parser.add_argument("notebook", help="such as notebooks/evaluation.ipynb")
+    parser.add_argument("--output", help="HTML file; by default named as the notebook, here")
+    parser.add_argument("--run", action="store_true", help="run the notebook first")
+    args = parser.parse_args(arguments)
+    with mistakes_as_lines(parser):
+        output = args.output or f"{Path(args.notebook).stem}.html"
+        print(write_report(args.notebook, output, run=args.run))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+import numpy as np
+import pytest
+
+from fer_utils import EMOTIONS, build_vgg
+from fer_utils.data import FerDataset, Split
+from fer_utils.lab import audit
+
+RNG = np.random.default_rng(0)
+FACES = RNG.integers(0, 256, (8, 48, 48), np.uint8)
+BLANK = np.full((1, 48, 48), 255, np.uint8)
+
+
+def split_of(*chosen: int, labels: list[int]) -> Split:
+    return Split(FACES[list(chosen)], np.array(labels))
+
+
+@pytest.fixture
+def data() -> FerDataset:
+    # Face 0 twice in train, once more with another label in test; 1 in train and validation.
+    train = split_of(0, 0, 1, 2, labels=[3, 3, 4, 5])
+    validation = Split(np.concatenate([FACES[[1, 3]], BLANK]), np.array([4, 0, 6]))
+    return FerDataset(train, validation, split_of(0, 4, labels=[2, 1]))
+
+
+def test_the_audit_counts_as_by_hand(data):
+    table = audit.audit_table(data)
+    assert table.loc["train"].to_dict() == {
+        "faces": 4,
+        "blank": 0,
+        "repeats": 1,
+        "also in train": 0,
+        "also in validation": 1,
+        "also in test": 2,
+        "contradicted": 2,
+    }
+    assert table.loc["validation", ["faces", "blank", "also in train"]].tolist() == [3, 1, 1]
+    assert table.loc["test", ["also in train", "contradicted"]].tolist() == [1, 1]
+
+
+def test_without_a_test_part_there_is_no_row_for_it(data):
+    table = audit.audit_table(FerDataset(data.train, data.validation))
+    assert table.index.tolist() == ["train", "validation"]
+    assert "also in test" not in table
+
+
+def test_contradictions_name_all_labels(data):
+    table = audit.contradictions(data)
+    assert table.to_dict("records") == [
+        {"split": "train", "index": 0, "copies": 3, "labels": "fear, happy"}
+    ]
+    assert audit.contradictions(FerDataset(data.train, data.validation)).empty
+
+
+def test_an_empty_split_has_no_blank_faces():
+    assert audit.is_blank(Split(FACES[:0], np.zeros(0, np.int64))).tolist() == []
+
+
+def test_the_spread_of_light_has_a_box_for_each_emotion():
+    split = split_of(*range(7), labels=list(range(7)))
+    axes = audit.plot_light(split)
+    for ax in axes:
+        assert [label.get_text() for label in ax.get_yticklabels()] == list(EMOTIONS)
+    medians = [line.get_xdata()[0] for line in axes[0].lines if len(set(line.get_xdata())) == 1]
+    assert set(medians) >= set(split.images.mean(axis=(1, 2)))
+
+
+def test_means_are_by_emotion_and_missing_where_there_is_none():
+    split = split_of(0, 1, 2, labels=[1, 1, 3])
+    means = audit.mean_by_emotion(split.images, split.labels)
+    assert np.allclose(means[1], FACES[:2].astype(float).mean(axis=0))
+    assert np.array_equal(means[3], FACES[2])
+    assert np.isnan(means[[0, 2, 4, 5, 6]]).all()
+    grid = audit.plot_by_emotion({"train": means, "test": means})
+    assert grid.shape == (2, 7)
+    assert [ax.get_title() for ax in grid[0]] == list(EMOTIONS)
+    assert np.array_equal(grid[1, 3].images[0].get_array(), FACES[2])
+
+
+def test_on_the_map_alike_faces_are_neighbours():
+    dark, light = FACES[:4] // 8, 200 + FACES[4:] // 8
+    split = Split(np.concatenate([dark, light]), np.array([0] * 4 + [3] * 4))
+    places = audit.feature_map(build_vgg(width=0.1), split)
+    assert places.shape == (8, 2)
+    distances = np.linalg.norm(places[:, None] - places, axis=2)
+    np.fill_diagonal(distances, np.inf)
+    nearest = distances.argmin(axis=1)
+    assert (split.labels[nearest] == split.labels).all()
+    ax = audit.plot_feature_map(places, split.labels, title="vgg")
+    dots = {dot.get_label(): len(dot.get_offsets()) for dot in ax.collections}
+    assert dots == dict.fromkeys(EMOTIONS, 0) | {"angry": 4, "happy": 4}
+
+
+def test_too_few_faces_are_refused():
+    with pytest.raises(ValueError, match="split must hold at least 5 faces, got 4"):
+        audit.feature_map(build_vgg(width=0.1), split_of(0, 1, 2, 3, labels=[0] * 4))
+    with pytest.raises(ValueError, match="split must hold at least 1 faces, got 0"):
+        audit.plot_light(Split(FACES[:0], np.zeros(0, np.int64)))

@@ -1,0 +1,103 @@
+import hashlib
+from datetime import datetime
+from pathlib import Path
+
+import keras
+import nbformat
+import numpy as np
+import pytest
+from chromium import chromium
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from fer_utils import notebook_report
+from fer_utils.data import Split
+from fer_utils.notebook_report import provenance, write_report
+
+WORK = """
+from tqdm.auto import tqdm
+import matplotlib.pyplot as plt
+for _ in tqdm(range(2)):
+    pass
+plt.plot([1, 2])
+plt.show()
+print("the answer is", 6 * 7)
+"""
+
+
+@pytest.fixture
+def notebook(tmp_path) -> Path:
+    badge = "# A title\n\n[![Badge](https://example.org/badge.svg)](https://example.org)"
+    cells = [new_markdown_cell(badge), new_code_cell(WORK.strip())]
+    path = tmp_path / "work.ipynb"
+    nbformat.write(new_notebook(cells=cells), path)
+    return path
+
+
+def test_the_page_shows_everything_and_fetches_nothing(notebook, tmp_path):
+    before = notebook.read_bytes()
+    page = write_report(notebook, tmp_path / "work.html", run=True, progress=False)
+    assert notebook.read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["work.html", "work.ipynb"]
+    asked: list[str] = []
+    with chromium() as browser:
+        tab = browser.new_page()
+        tab.on("request", lambda request: asked.append(request.url))
+        tab.goto(page.as_uri())
+        text = tab.inner_text("body")
+        figures = tab.evaluate(
+            "[...document.images].map((image) => [image.src.slice(0, 5), image.naturalWidth > 99])"
+        )
+    assert {url.split(":")[0] for url in asked} <= {"file", "data"}
+    assert "the answer is 42" in text
+    assert "A title" in text
+    assert "Badge" in text
+    assert figures == [["data:", True]]
+
+
+def test_a_saved_run_needs_no_other(notebook, tmp_path):
+    saved = nbformat.read(notebook, 4)
+    output = nbformat.v4.new_output("stream", text="measured before")
+    saved.cells[1].outputs = [output]
+    nbformat.write(saved, notebook)
+    notebook_report.main([str(notebook), "--output", str(tmp_path / "page.html")])
+    assert "measured before" in (tmp_path / "page.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["work.ipynb"], "holds no outputs. Run it and save it first, or let it be run: --run"),
+        (["nowhere.ipynb"], "there is no file 'nowhere.ipynb'"),
+        (["text.ipynb"], "'text.ipynb' is no notebook"),
+        (["work.ipynb", "--output", "page.pdf"], "output must end in .html"),
+        (["work.ipynb", "--output", "nowhere/page.html"], "there is no folder 'nowhere'"),
+    ],
+)
+def test_the_command_says_what_is_wrong(notebook, arguments, message, monkeypatch, capsys):
+    monkeypatch.chdir(notebook.parent)
+    Path("text.ipynb").write_text("no notebook")
+    with pytest.raises(SystemExit, match="2"):
+        notebook_report.main(arguments)
+    assert message in capsys.readouterr().err
+    assert not list(notebook.parent.glob("*.html"))
+
+
+def test_a_failing_cell_is_named_and_leaves_no_page(tmp_path):
+    path = tmp_path / "bad.ipynb"
+    nbformat.write(new_notebook(cells=[new_code_cell("1 / 0")]), path)
+    with pytest.raises(ValueError, match=r"a cell failed(.|\n)*ZeroDivisionError"):
+        write_report(path, tmp_path / "bad.html", run=True, progress=False)
+    assert not (tmp_path / "bad.html").exists()
+
+
+def test_the_provenance_names_data_weights_versions_and_date(tmp_path):
+    weights = tmp_path / "mine.weights.h5"
+    weights.write_bytes(b"numbers")
+    split = Split(np.zeros((2, 48, 48), np.uint8), np.array([0, 1]))
+    facts = provenance({"train": split}, [weights], now=datetime(2026, 1, 2, 3, 4))["value"]
+    assert facts["date"] == "2026-01-02 03:04"
+    assert facts["data: train"] == split.fingerprint()
+    digest = hashlib.sha256(b"numbers").hexdigest()
+    assert facts["weights: mine.weights.h5"] == f"sha256 {digest}"
+    assert facts["Python"].count(".") == 2
+    assert facts["keras"] == keras.__version__

@@ -87,8 +87,6 @@ def plot_coverage(
     check_probabilities(probabilities, labels)
     ax = panels(ax, 1, size=(7, 4.5))[0]
     for name, color in network_colors(probabilities).items():
-        if name not in probabilities:
-            continue
         curve = coverage_curve(probabilities[name], labels)
         ax.plot(curve["coverage"], curve["accuracy"], color=color, label=name)
         sure = curve[curve["min_confidence"] >= min_confidence] if min_confidence else curve[:0]

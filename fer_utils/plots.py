@@ -149,10 +149,10 @@ def panels(ax: Any, count: int, *, size: tuple[float, float], most_columns: int 
 
 
 def network_colors(names: Iterable[str]) -> dict[str, str]:
-    """Return a colour for each network; "vote" has that of the text."""
-    networks = [name for name in names if name != "vote"]
-    colors = dict(zip(networks, itertools.cycle(_NETWORK_COLORS), strict=False))
-    return colors | {"vote": plt.rcParams["text.color"]}
+    """Return a colour for each network, in the same order; "vote" has that of the text."""
+    colors = itertools.cycle(_NETWORK_COLORS)
+    text = plt.rcParams["text.color"]
+    return {name: text if name == "vote" else next(colors) for name in names}
 
 
 def _checked_history(history: Any) -> dict[str, np.ndarray]:
@@ -217,6 +217,11 @@ def _finish_confusion(ax: Axes, counts: np.ndarray) -> None:
     total = counts.sum()
     right = f", {np.trace(counts) / total:.1%} right" if total else ""
     ax.set_title(f"Confusion matrix ({total:,} pictures{right})")
+    name_confusion_axes(ax)
+
+
+def name_confusion_axes(ax: Axes) -> None:
+    """Name the sides and cells of a confusion matrix, true emotions down, predicted across."""
     ax.set(xlabel="Predicted emotion", ylabel="True emotion")
     ax.set_xticks(range(len(EMOTIONS)), EMOTIONS)
     ax.set_yticks(range(len(EMOTIONS)), EMOTIONS)

@@ -13,7 +13,7 @@ from ..calibration_plots import Probabilities, check_probabilities
 from ..data import Split
 from ..emotions import EMOTIONS
 from ..evaluation import Report, report_on
-from ..plots import network_colors, new_grid, panels
+from ..plots import name_confusion_axes, network_colors, new_grid, panels
 
 SUMMARIES = ("accuracy", "balanced accuracy", "macro F1")
 _LEVEL = 0.05  # of the intervals and tests, two-sided
@@ -74,18 +74,23 @@ def _metrics(counts: np.ndarray) -> dict[str, np.ndarray]:
     """Return the metrics of confusion matrices (..., 7, 7); NaN where they are undefined."""
     right = np.diagonal(counts, axis1=-2, axis2=-1)
     true, named = counts.sum(axis=-1), counts.sum(axis=-2)
-    recall = _share(right, true)
-    f1 = _share(2 * right, true + named)
-    summaries = (right.sum(axis=-1) / counts.sum(axis=(-2, -1)), _mean(recall), _mean(f1))
+    recall = share_of(right, true)
+    f1 = share_of(2 * right, true + named)
+    summaries = (
+        right.sum(axis=-1) / counts.sum(axis=(-2, -1)),
+        mean_of_known(recall),
+        mean_of_known(f1),
+    )
     recalls = np.moveaxis(recall, -1, 0)
     return dict(zip((*SUMMARIES, *EMOTIONS), (*summaries, *recalls), strict=True))
 
 
-def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+def share_of(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """Return part / whole, NaN where the whole is 0."""
     return np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)
 
 
-def _mean(values: np.ndarray) -> np.ndarray:
+def mean_of_known(values: np.ndarray) -> np.ndarray:
     """Return the mean over the emotions that have a value."""
     return np.nansum(values, axis=-1) / np.isfinite(values).sum(axis=-1)
 
@@ -175,7 +180,9 @@ def plot_confusion_difference(
         The networks', for the title.
     ax : Axes, optional
     """
-    shares = [_share(r.confusion, r.confusion.sum(axis=1, keepdims=True)) for r in (first, second)]
+    shares = [
+        share_of(r.confusion, r.confusion.sum(axis=1, keepdims=True)) for r in (first, second)
+    ]
     points = 100 * (shares[1] - shares[0])
     most = max(np.nanmax(np.abs(points)), 1)
     ax = panels(ax, 1, size=(7.5, 6.4))[0]
@@ -186,11 +193,7 @@ def plot_confusion_difference(
             text = f"{points[row, column]:+.1f}"
             ax.text(column, row, text, ha="center", va="center", color=ink, fontsize="small")
     ax.set_title(f"Share of the true emotion: {names[1]} minus {names[0]}, in points")
-    ax.set(xlabel="Predicted emotion", ylabel="True emotion")
-    ax.set_xticks(range(len(EMOTIONS)), EMOTIONS)
-    ax.set_yticks(range(len(EMOTIONS)), EMOTIONS)
-    ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
+    name_confusion_axes(ax)
     return ax
 
 

@@ -22,7 +22,7 @@ from ..emotions import EMOTIONS
 from ..models import build_vgg
 from ..paths import checked_target, write_whole
 from ..training import train
-from .comparison import percentile_interval
+from .comparison import mean_of_known, percentile_interval, share_of
 
 # A network is trained for each but the last, which adjusts what "none" has learned.
 METHODS = ("none", "class weights", "random", "smote", "logit adjustment")
@@ -170,14 +170,10 @@ def _metrics(
         there = faces[:, labels == label]
         total = there.sum(axis=1)
         found = (there * hits[:, labels == label]).sum(axis=1)
-        recalls[emotion] = np.divide(found, total, out=np.full(len(faces), np.nan), where=total > 0)
+        recalls[emotion] = share_of(found, total)
     accuracy = (faces * hits).sum(axis=1) / faces.sum(axis=1)
-    return {"accuracy": accuracy, "balanced accuracy": _mean(recalls)} | recalls
-
-
-def _mean(recalls: dict[str, np.ndarray]) -> np.ndarray:
-    each = np.stack(list(recalls.values()))
-    return np.nansum(each, axis=0) / np.isfinite(each).sum(axis=0)
+    balanced = mean_of_known(np.stack(list(recalls.values()), axis=-1))
+    return {"accuracy": accuracy, "balanced accuracy": balanced} | recalls
 
 
 def verdict(summary: pd.DataFrame) -> str:

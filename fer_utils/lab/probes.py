@@ -20,10 +20,10 @@ from ..evaluation import probabilities_by_name
 from ..plots import network_colors, new_grid
 from ..vote import SoftVote
 
-# The last convolutions see 5x5 places of a face, those before the last max-pool 11x11.
+# The last block's convolutions see 5x5 places of a face, those of the block before it 11x11.
 LAYER = "block3_conv2_relu"
 _BATCH = 64
-# Where FER2013's faces have their eyes and mouth, as shares of the height.
+# Where FER2013's faces have their eyes and mouth, as shares of the height; bench_crop.py prints it.
 _EYES_Y, _MOUTH_Y = 0.40, 0.77
 
 

@@ -29,6 +29,8 @@ _LENIENCE = 0.05
 # The score a doubtful face must reach, from the one asked for (0) to certainty (1): with
 # less, headlamps and wheels count as faces.
 _SURER = 0.2
+# A doubtful face that scores this much in its first closer look needs no second one.
+_CERTAIN = 0.9
 # Boxes that overlap this much are the same face, before and after it has moved.
 _SAME_PLACE = 0.2
 
@@ -48,8 +50,8 @@ class FaceDetector:
     min_score : float
         Faces with a lower score than this, from 0 to 1, are left out. A face that the look at the
         whole picture finds may fall short by 0.05 in the closer look, whose score it keeps. Those
-        found in tiles only must pass one more look, both with a higher score: every tile is a
-        chance to be mistaken.
+        found in tiles only must reach a higher score there and, below 0.9, in one more look:
+        every tile is a chance to be mistaken.
     thorough : bool
         Whether to look for the smallest faces too. By default pictures of up to 640 px are
         looked at as a whole, and in larger ones the tiles grow with the picture, so that a look
@@ -184,7 +186,10 @@ class FaceDetector:
     def _make_sure(self, picture: Image.Image, faces: Sequence[FaceBox]) -> list[FaceBox]:
         """Look twice: at a texture taken for a face, a slightly shifted look is less certain."""
         surer = self.min_score + _SURER * (1 - self.min_score)
-        return self._look_closer(picture, self._look_closer(picture, faces, surer), surer)
+        seen = self._look_closer(picture, faces, surer)
+        certain = [face for face in seen if face.score >= _CERTAIN]
+        others = [face for face in seen if face.score < _CERTAIN]
+        return certain + self._look_closer(picture, others, surer)
 
     def _look_closer(
         self, picture: Image.Image, faces: Sequence[FaceBox], min_score: float

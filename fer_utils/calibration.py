@@ -1,5 +1,7 @@
 """Confidence: how far it may be believed, and the temperature that mends it."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from scipy.optimize import minimize_scalar
@@ -10,6 +12,20 @@ from .emotions import EMOTIONS
 from .vote import apply_temperature
 
 BINS = 15
+# By the networks' names, each of the shape (n, 7).
+Probabilities = Mapping[str, np.ndarray]
+
+
+def check_probabilities(probabilities: Probabilities, labels: np.ndarray) -> None:
+    """Raise ValueError unless there is a network, and each gives each label's face a row of 7."""
+    if not probabilities:
+        raise ValueError("probabilities must hold those of one network at least, got none.")
+    for name, each in probabilities.items():
+        if np.shape(each) != (len(labels), len(EMOTIONS)) or len(labels) == 0:
+            raise ValueError(
+                f"probabilities[{name!r}] must have a row of {len(EMOTIONS)} for each of the "
+                f"{len(labels)} labels, at least one, got the shape {np.shape(each)}."
+            )
 
 
 def calibration_bins(

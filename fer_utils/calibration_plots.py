@@ -3,16 +3,22 @@
 Conventions are those of `plots`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
-from .calibration import BINS, calibration_bins, coverage_curve, expected_calibration_error
+from .calibration import (
+    BINS,
+    Probabilities,
+    calibration_bins,
+    check_probabilities,
+    coverage_curve,
+    expected_calibration_error,
+)
+from .checks import checked_share
 from .plots import network_colors, panels
-
-Probabilities = Mapping[str, np.ndarray]
 
 
 def plot_reliability(
@@ -82,35 +88,29 @@ def plot_coverage(
     Raises
     ------
     ValueError
-        As `plot_reliability` does.
+        As `plot_reliability` does, or `min_confidence` is outside 0-1.
+    TypeError
+        `min_confidence` is no number.
     """
     check_probabilities(probabilities, labels)
+    if min_confidence is not None:
+        checked_share("min_confidence", min_confidence)
     ax = panels(ax, 1, size=(7, 4.5))[0]
     for name, color in network_colors(probabilities).items():
         curve = coverage_curve(probabilities[name], labels)
         ax.plot(curve["coverage"], curve["accuracy"], color=color, label=name)
-        sure = curve[curve["min_confidence"] >= min_confidence] if min_confidence else curve[:0]
-        if len(sure):
-            ax.plot(sure["coverage"].iloc[-1], sure["accuracy"].iloc[-1], "o", color=color)
-    marked = f" (dot: confidence of at least {min_confidence:.0%})" if min_confidence else ""
-    ax.set_title(f"Accuracy where the network answers{marked}", fontsize="medium")
+        if min_confidence is not None:
+            sure = curve[curve["min_confidence"] >= min_confidence].tail(1)
+            ax.plot(sure["coverage"], sure["accuracy"], "o", color=color)
+    title = "Accuracy where the network answers"
+    if min_confidence is not None:
+        title += f" (dot: confidence of at least {min_confidence:.0%})"
+    ax.set_title(title, fontsize="medium")
     ax.set(xlabel="Coverage: share of the faces answered, the surest first", ylabel="Accuracy")
     ax.set_xlim(0, 1)
     _percent_axes(ax)
     ax.legend(frameon=False)
     return ax
-
-
-def check_probabilities(probabilities: Probabilities, labels: np.ndarray) -> None:
-    """Raise ValueError unless there is a network, and a row of 7 for each label from each."""
-    if not probabilities:
-        raise ValueError("probabilities must hold those of one network at least, got none.")
-    for name, each in probabilities.items():
-        if np.shape(each) != (len(labels), 7) or len(labels) == 0:
-            raise ValueError(
-                f"probabilities[{name!r}] must have a row of 7 for each of the {len(labels)} "
-                f"labels, at least one, got the shape {np.shape(each)}."
-            )
 
 
 def _percent_axes(ax: Axes) -> None:

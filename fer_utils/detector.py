@@ -7,6 +7,7 @@ from itertools import chain
 
 from PIL import Image
 
+from .checks import checked_share
 from .faces import FaceBox, is_same_face, merge_faces, overlap
 from .images import ImageSource, load_image
 from .mediapipe_detector import metrics_warning, read_detector_file
@@ -63,7 +64,7 @@ class FaceDetector:
     ValueError
         `min_score` is outside 0-1, or the detector's file is not the one that was shipped.
     TypeError
-        `thorough` is neither True nor False.
+        `min_score` is no number, or `thorough` is neither True nor False.
     FileNotFoundError
         The detector's file is missing.
     ImportError
@@ -71,15 +72,14 @@ class FaceDetector:
     """
 
     def __init__(self, min_score: float = MIN_SCORE, *, thorough: bool = False) -> None:
-        if not (isinstance(min_score, int | float) and 0 <= min_score <= 1):
-            raise ValueError(f"min_score must be a number between 0 and 1, got {min_score!r}")
         if not isinstance(thorough, bool):
             raise TypeError(f"thorough must be True or False, got {thorough!r}")
         if warning := metrics_warning():
             warnings.warn(warning, stacklevel=2)
-        self.min_score = min_score
+        self.min_score = checked_share("min_score", min_score)
         self.thorough = thorough
-        self._viewer: Viewer | None = Viewer(read_detector_file(), min(_WORTH_A_LOOK, min_score))
+        worth_a_look = min(_WORTH_A_LOOK, self.min_score)
+        self._viewer: Viewer | None = Viewer(read_detector_file(), worth_a_look)
 
     def detect(self, image: ImageSource) -> list[FaceBox]:
         """Find the faces in a picture.

@@ -8,7 +8,7 @@ import platform
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import nbformat
@@ -55,8 +55,15 @@ def provenance(
     facts |= {f"data: {name}": split.fingerprint() for name, split in splits.items()}
     facts |= {f"weights: {Path(file).name}": f"sha256 {sha256_of(Path(file))}" for file in weights}
     facts |= {"machine": platform.machine(), "Python": platform.python_version()}
-    facts |= {package: version(package) for package in _PACKAGES}
+    facts |= {package: _version(package) for package in _PACKAGES}
     return pd.DataFrame({"value": facts})
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
 
 
 def write_report(

@@ -4,13 +4,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
-from numbers import Real
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from .checks import checked_share
 from .detector import MIN_SCORE, FaceDetector
 from .emotions import EMOTIONS, UNSURE
 from .faces import FaceBox, crop_face
@@ -106,7 +106,7 @@ class EmotionRecognizer:
             raise TypeError(f"detector must be a FaceDetector, got {type(detector).__name__}")
         self.classifier = classifier
         self.detector = detector
-        self.min_confidence = _checked_share("min_confidence", min_confidence)
+        self.min_confidence = checked_share("min_confidence", min_confidence)
 
     @classmethod
     def load(
@@ -143,8 +143,8 @@ class EmotionRecognizer:
         ImportError
             As `FaceDetector` raises it.
         """
-        min_confidence = _checked_share("min_confidence", min_confidence)
-        min_score = _checked_share("min_detection_score", min_detection_score)
+        min_confidence = checked_share("min_confidence", min_confidence)
+        min_score = checked_share("min_detection_score", min_detection_score)
         classifier = SoftVote.load() if models is None else SoftVote.from_weights(models)
         detector = FaceDetector(min_score, thorough=thorough)
         return cls(classifier, detector, min_confidence=min_confidence)
@@ -234,14 +234,6 @@ class EmotionRecognizer:
             emotions=emotions,
             is_sure=max(emotions.values()) >= self.min_confidence,
         )
-
-
-def _checked_share(name: str, value: object) -> float:
-    if not isinstance(value, Real):
-        raise TypeError(f"{name} must be a number, got {type(value).__name__}")
-    if not 0 <= value <= 1:
-        raise ValueError(f"{name} must be between 0 and 1, got {value}; 0.5 means 50%")
-    return float(value)
 
 
 def _refuse_single_picture(images: object) -> None:

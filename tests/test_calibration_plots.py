@@ -28,8 +28,18 @@ def test_the_curve_ends_at_the_accuracy_and_a_dot_marks_the_confidence():
 def test_without_a_confidence_there_is_no_dot():
     ax = plot_coverage({"one": rows([0, 1], 0.9)}, np.array([0, 1]))
     assert len(ax.lines) == 1
-    nobody = plot_coverage({"one": rows([0, 1], 0.5)}, np.array([0, 1]), min_confidence=0.9)
-    assert len(nobody.lines) == 1
+
+
+@pytest.mark.parametrize(("min_confidence", "points"), [(0, [[1, 0.5]]), (0.9, [])])
+def test_the_dot_is_where_everybody_answers_or_nowhere(min_confidence, points):
+    probabilities = {"one": rows([0, 1], 0.5)}
+    ax = plot_coverage(probabilities, np.array([0, 0]), min_confidence=min_confidence)
+    assert ax.lines[1].get_xydata().tolist() == points
+
+
+def test_an_impossible_confidence_is_refused():
+    with pytest.raises(ValueError, match="min_confidence must be between 0 and 1, got 60"):
+        plot_coverage({"one": rows([0, 1])}, np.array([0, 1]), min_confidence=60)
 
 
 @pytest.mark.parametrize("plot", [plot_reliability, plot_coverage])

@@ -104,10 +104,15 @@ def test_min_score_leaves_out_less_certain_faces():
         assert strict.detect(ASTRONAUT) == []
 
 
-@pytest.mark.parametrize("min_score", [-0.1, 1.1, float("nan"), "high"])
+@pytest.mark.parametrize("min_score", [-0.1, 1.1, float("nan")])
 def test_impossible_scores_are_refused(min_score):
-    with pytest.raises(ValueError, match="min_score must be a number between 0 and 1"):
+    with pytest.raises(ValueError, match="min_score must be between 0 and 1"):
         FaceDetector(min_score)
+
+
+def test_a_score_that_is_no_number_is_refused():
+    with pytest.raises(TypeError, match="min_score must be a number, got str"):
+        FaceDetector("high")
 
 
 def test_a_closed_detector_says_so_and_may_be_closed_again():

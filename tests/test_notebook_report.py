@@ -101,3 +101,9 @@ def test_the_provenance_names_data_weights_versions_and_date(tmp_path):
     assert facts["weights: mine.weights.h5"] == f"sha256 {digest}"
     assert facts["Python"].count(".") == 2
     assert facts["keras"] == keras.__version__
+
+
+def test_the_provenance_says_which_package_is_not_installed(monkeypatch):
+    monkeypatch.setattr("fer_utils.notebook_report._PACKAGES", ("keras", "no-such-package"))
+    facts = provenance({}, [])["value"]
+    assert facts["no-such-package"] == "not installed"

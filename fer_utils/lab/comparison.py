@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 from scipy.stats import binomtest
 
-from ..calibration_plots import Probabilities, check_probabilities
+from ..calibration import Probabilities, check_probabilities
 from ..data import Split
 from ..emotions import EMOTIONS
 from ..evaluation import Report, report_on

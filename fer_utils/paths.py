@@ -36,6 +36,11 @@ def checked_target(argument: str, path: object, suffix: str) -> Path:
     return target
 
 
+def part_of(path: Path) -> Path:
+    """Return the name that a file has while it grows."""
+    return path.with_name(f"{path.name}.part")
+
+
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     """Write a file under a temporary name, then give it its own: it is never half there."""
     temporary = path.with_name(f"tmp.{path.name}")

@@ -13,7 +13,7 @@ import pandas as pd
 
 from .drawing import draw_faces
 from .interrupts import held_interrupt
-from .paths import checked_target
+from .paths import checked_target, part_of
 from .recognition import EmotionRecognizer
 from .stream import EmotionStream, TrackedFace
 from .tables import TRACKED_COLUMNS, FaceTable
@@ -36,9 +36,9 @@ def recognize_video(
 
     Where the video is damaged, and when you interrupt (Ctrl-C; in a notebook, Stop), it ends
     early, with a warning: what was done up to there is returned, and the files hold it. Any
-    other error is raised, and the files hold what was done up to there as well. A second
-    Ctrl-C gives up and leaves no files. While they are being written, the names of the files
-    end in ``.part``.
+    other error is raised, and the files hold what was done up to there as well, but for one that
+    cannot be written. A second Ctrl-C gives up and leaves no unfinished file. While they are
+    being written, the names of the files end in ``.part``.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def recognize_video(
             smoothing_s=smoothing_s,
             detect_every_s=detect_every_s,
         )
-        with _Results(reader, video_path, table_path) as results, held_interrupt() as interrupted:
+        with held_interrupt() as interrupted, _Results(reader, video_path, table_path) as results:
             why_early = _recognize(reader, stream, results, interrupted, progress)
     if why_early:
         warnings.warn(f"{why_early}; the result ends there", stacklevel=2)
@@ -165,22 +165,30 @@ class _CsvWriter:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._part = path.with_name(f"{path.name}.part")
+        self._part = part_of(path)
         with self._unwritable_as_value_error():
             self._file = self._part.open("w", encoding="utf-8", newline="")
         self._writer = csv.writer(self._file, lineterminator="\n")
-        self.write([TRACKED_COLUMNS])
+        self._written_bytes = 0
+        try:
+            self.write([TRACKED_COLUMNS])
+        except ValueError:
+            self.discard()
+            raise
 
     def write(self, rows: Sequence[tuple]) -> None:
         """Add rows, and let others read them at once."""
         with self._unwritable_as_value_error():
             self._writer.writerows(rows)
             self._file.flush()
+            self._written_bytes = os.fstat(self._file.fileno()).st_size
 
     def finish(self) -> None:
-        """Give the file its name."""
-        with self._unwritable_as_value_error():
+        """Give the file its name; where the disk was full, without the row that did not fit."""
+        with suppress(OSError):
             self._file.close()
+        with self._unwritable_as_value_error():
+            os.truncate(self._part, self._written_bytes)
             os.replace(self._part, self._path)
 
     def discard(self) -> None:
@@ -201,9 +209,11 @@ class _CsvWriter:
 
 
 def _check_distinct(source: Path | None, **targets: Path | None) -> None:
-    """Refuse to write a file over the one that is read."""
+    """Refuse to write a file, or what it is called while it grows, over the one that is read."""
     for argument, target in targets.items():
-        if source and target and target.exists() and target.samefile(source):
+        names = (target, part_of(target)) if source and target else ()
+        if any(os.path.exists(name) and name.samefile(source) for name in names):
             raise ValueError(
-                f"{argument} must be another file than the source, got {str(target)!r} for both"
+                f"{argument} must be another file than the source, also while it is written as "
+                f"{part_of(target).name!r}, got {str(target)!r} for the source {str(source)!r}"
             )

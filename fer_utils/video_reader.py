@@ -16,6 +16,8 @@ from tqdm.auto import tqdm
 VideoSource: TypeAlias = str | Path | BinaryIO
 
 _TIME_TOLERANCE_S = 1e-6
+# These formats tell how long they are; of the others FFmpeg only estimates it.
+_TELL_DURATION = ("matroska", "mp4")
 # A file that ends earlier than it says by more than this is cut off.
 _MISSING_S = 0.5
 _USUAL_RATE = Fraction(25)
@@ -178,9 +180,12 @@ class VideoReader:
     def _promised_s(self) -> float:
         """When the video ends by its own account; 0 where FFmpeg would only estimate it.
 
-        Of Matroska, FFmpeg takes a file that is cut off for one that ends there.
+        FFmpeg often takes a file that is cut off for one that ends there.
         """
-        told = "matroska" in self._container.format.name
+        format_name = self._container.format.name
+        if format_name == "avi":  # FFmpeg shortens the duration to what is there, not the ticks
+            return float(self._stream.frames * self._stream.time_base)
+        told = any(name in format_name for name in _TELL_DURATION)
         return (self._container.duration or 0) / av.time_base if told else 0.0
 
     def _damage(self, reason: str) -> DamagedVideoError:
@@ -226,9 +231,11 @@ def _checked_source(source: object) -> Path | BinaryIO:
             "source must be a video's path or a file object opened in binary mode, "
             f"got {type(source).__name__}"
         )
+    if getattr(source, "closed", False):
+        raise ValueError("source is a file object that is closed; open it again")
     if source.read(0) != b"":
         raise TypeError("source must be opened in binary mode: open(path, 'rb')")
-    if source.seekable():
+    if hasattr(source, "seekable") and source.seekable():
         source.seek(0)
     return source
 

@@ -37,16 +37,16 @@ class SoundTrack:
         if packet.dts <= self._last_dts:
             return
         self._last_dts = packet.dts
-        if self._copied:
-            packet.stream = self._stream
-            self._container.mux(packet)
-            return
         try:
             frames = packet.decode()
         except av.FFmpegError:
-            return
-        for frame in frames:
-            self._container.mux(self._stream.encode(frame))
+            return  # a browser would stop here
+        if self._copied:
+            packet.stream = self._stream
+            self._container.mux(packet)
+        else:
+            for frame in frames:
+                self._container.mux(self._stream.encode(frame))
 
     def finish(self) -> None:
         """Write what the encoder still holds."""

@@ -15,10 +15,11 @@ from typing import Any
 import av
 import numpy as np
 
-from .paths import checked_target
+from .paths import checked_target, part_of
 from .video_sound import SoundTrack
 
 _MAX_FPS = 1000
+_MAX_SIDE_PX = 16384  # of x264
 _BT709 = 1  # The colours of HD video, as ITU-T H.273 numbers them.
 # MPEG's clock: the usual frame rates, 30000/1001 among them, have whole periods in it.
 _CLOCK = Fraction(1, 90_000)
@@ -101,7 +102,7 @@ class VideoWriter:
         clock: Fraction = _CLOCK,
     ) -> None:
         self._path = path
-        self._part = path.with_name(f"{path.name}.part")
+        self._part = part_of(path)
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="video-writer")
         self._pending: deque[Future] = deque()
         self._early_sound: list[av.Packet] = []
@@ -147,7 +148,7 @@ class VideoWriter:
 
     def discard(self) -> None:
         """Leave nothing of the file."""
-        with suppress(av.FFmpegError):
+        with suppress(ValueError):
             self._close()
         with suppress(OSError):
             self._part.unlink()
@@ -164,6 +165,11 @@ class VideoWriter:
         self.discard() if kind else self.finish()
 
     def _begin(self, height: int, width: int) -> None:
+        if max(height, width) > _MAX_SIDE_PX:
+            raise ValueError(
+                f"frames must have sides of at most {_MAX_SIDE_PX} px to be written as H.264, got "
+                f"{width}x{height}; make them smaller first"
+            )
         # Nothing can be written before the frames' size is known.
         self._stream.height, self._stream.width = height, width
         while self._early_sound:

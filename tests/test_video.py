@@ -19,6 +19,7 @@ from fer_utils.emotions import EMOTIONS, LABEL_COLORS
 from fer_utils.tables import TRACKED_COLUMNS
 from fer_utils.video import recognize_video
 from fer_utils.video_reader import read_video
+from fer_utils.video_writer import VideoWriter
 
 FPS = 25
 HERE = Path(__file__).parent
@@ -162,6 +163,14 @@ def test_an_open_file_is_not_written_over(clip):
     assert clip.read_bytes() == content
 
 
+def test_what_has_the_name_of_the_unfinished_video_is_not_written_over(tmp_path, clip):
+    source = clip.rename(tmp_path / "download.mp4.part")
+    before = source.read_bytes()
+    with pytest.raises(ValueError, match="output must be another file than the source, also"):
+        recognize(source, tmp_path / "download.mp4")
+    assert (names_in(tmp_path), source.read_bytes()) == ([source.name], before)
+
+
 def test_a_video_without_frames_is_refused(tmp_path):
     clip = write_clip(tmp_path / "clip.mp4", [], [], sound="aac", sound_s=1)
     with pytest.raises(ValueError, match=r"cannot be read as a video|has no frames"):
@@ -217,6 +226,54 @@ def test_a_hole_in_the_middle_breaks_nothing(tmp_path):
         table = recognize(clip, tmp_path / "out.mp4")
     assert len(table) > 15
     assert len(list(read_video(tmp_path / "out.mp4"))) == len(table)
+
+
+def test_sound_that_cannot_be_decoded_is_left_out(tmp_path):
+    clip = clip_of(tmp_path / "clip.mp4", 75, sound="aac", sound_s=3)
+    data = bytearray(clip.read_bytes())
+    hole = len(data) // 2
+    data[hole : hole + 3000] = np.random.default_rng(0).bytes(3000)
+    clip.write_bytes(data)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*damaged after", category=UserWarning)
+        recognize(clip, tmp_path / "out.mp4")
+    assert undecodable_sound(clip) > 0
+    assert undecodable_sound(tmp_path / "out.mp4") == 0
+
+
+def undecodable_sound(path: Path) -> int:
+    """How many packets of the sound a browser would stop at."""
+    count = 0
+    with av.open(str(path)) as container:
+        for packet in container.demux(audio=0):
+            try:
+                packet.decode()
+            except av.FFmpegError:
+                count += 1
+    return count
+
+
+@pytest.fixture
+def small_disk():
+    """A disk with room for 20 kB a file, such as Unix lets one pretend."""
+    resource = pytest.importorskip("resource")
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, usual[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+
+
+def test_a_full_disk_leaves_a_whole_table_and_no_half_video(tmp_path, request):
+    clip = clip_of(tmp_path / "clip.mp4", 150)
+    request.getfixturevalue("small_disk")
+    with pytest.raises(ValueError, match=r"out\.csv' cannot be written \(File too large\)"):
+        recognize(clip, table=tmp_path / "out.csv")
+    table = pd.read_csv(tmp_path / "out.csv")
+    assert 20 < len(table) < 150
+    assert not table.isna().any(axis=None)
+    with pytest.raises(ValueError, match=r"out\.mp4' cannot be written"):
+        recognize(clip, tmp_path / "out.mp4")
+    assert names_in(tmp_path) == ["clip.mp4", "out.csv"]
 
 
 def test_an_error_is_raised_and_what_was_done_is_kept(tmp_path, clip):
@@ -280,6 +337,19 @@ def test_ctrl_c_ends_it_with_playable_files_and_the_table(tmp_path):
     with av.open(str(tmp_path / "out.mp4")) as container:
         sound_s = float(container.streams.audio[0].duration * container.streams.audio[0].time_base)
     assert sound_s == pytest.approx(rows / FPS, abs=1)
+
+
+def test_ctrl_c_while_the_files_are_finished_loses_nothing(tmp_path, clip, monkeypatch):
+    finish = VideoWriter.finish
+
+    def interrupted_finish(writer: VideoWriter) -> None:
+        signal.raise_signal(signal.SIGINT)
+        finish(writer)
+
+    monkeypatch.setattr(VideoWriter, "finish", interrupted_finish)
+    table = recognize(clip, tmp_path / "out.mp4", table=tmp_path / "out.csv")
+    assert len(table) == len(list(read_video(tmp_path / "out.mp4"))) == 30
+    assert names_in(tmp_path) == ["clip.mp4", "out.csv", "out.mp4"]
 
 
 def test_a_kill_leaves_nothing_that_looks_complete(tmp_path):

@@ -1,3 +1,4 @@
+import io
 import socket
 from fractions import Fraction
 from pathlib import Path
@@ -5,6 +6,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from clips import write_clip as write_sounding_clip
 
 from fer_utils.video_reader import read_video
 
@@ -126,14 +128,28 @@ def test_a_video_cut_off_says_after_how_many_frames(tmp_path):
     assert seen == pytest.approx(np.arange(len(seen)) / 10)
 
 
-def test_a_matroska_file_cut_off_is_noticed(tmp_path):
-    noise = np.random.default_rng(0).integers(0, 256, (20, 48, 64, 3), np.uint8)
-    path = write_clip(tmp_path / "clip.mkv", noise)
+@pytest.mark.parametrize(
+    ("name", "video", "sound"),
+    [
+        ("clip.mp4", "libx264", {"sound": "aac"}),
+        ("clip.mp4", "libx264", {"sound": "aac", "movflags": "faststart"}),
+        ("clip.mp4", "libx264", {"sound": "aac", "movflags": "frag_keyframe+empty_moov"}),
+        ("clip.mkv", "libx264", {"sound": "mp3"}),
+        ("clip.avi", "mpeg4", {"sound": "mp3"}),
+        ("clip.avi", "mjpeg", {}),
+    ],
+)
+def test_wherever_a_file_with_sound_is_cut_off_it_is_noticed(tmp_path, name, video, sound):
+    noise = np.random.default_rng(0).integers(0, 256, (75, 48, 64, 3), np.uint8)
+    path, times_s = tmp_path / name, np.arange(75) / 25
+    moving = {"codec": video, "size": (64, 48), "sound_s": 3}
+    write_sounding_clip(path, noise, times_s, **moving, **sound)
     assert len(list(read_video(path))) == len(noise)
     data = path.read_bytes()
-    path.write_bytes(data[: len(data) // 2])
-    with pytest.raises(ValueError, match=r"is damaged after \d+ frames \(cut off\)"):
-        list(read_video(path))
+    for share in np.linspace(0.1, 0.6, 6):
+        path.write_bytes(data[: int(len(data) * share)])
+        with pytest.raises(ValueError, match=r"is damaged after|cannot be read|has no frames"):
+            list(read_video(path))
 
 
 @pytest.mark.parametrize(
@@ -205,9 +221,28 @@ def test_a_missing_file_is_named(tmp_path):
         read_video(tmp_path)
 
 
+def closed_file() -> io.BytesIO:
+    file = io.BytesIO()
+    file.close()
+    return file
+
+
+class OnlyReads:
+    """A file object as simple as can be."""
+
+    def __init__(self, path: Path) -> None:
+        self.read = io.BytesIO(path.read_bytes()).read
+
+
+def test_a_file_object_needs_nothing_but_read(tmp_path):
+    path = write_clip(tmp_path / "clip.ts", [picture(number) for number in range(10)])
+    assert len(list(read_video(OnlyReads(path)))) == 10
+
+
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
+        ({"source": closed_file()}, ValueError, "source is a file object that is closed; open it"),
         ({"every_s": -1}, ValueError, "every_s must be 0 or more seconds, got -1"),
         ({"every_s": float("nan")}, ValueError, "every_s must be 0 or more"),
         ({"every_s": "1"}, TypeError, "every_s must be a number of seconds, got str"),

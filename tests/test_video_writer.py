@@ -103,6 +103,12 @@ def test_wrong_frames_are_refused_and_leave_no_file(tmp_path, frames, error, mes
     assert list(tmp_path.iterdir()) == []
 
 
+def test_frames_too_large_for_the_format_are_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"sides of at most 16384 px .* got 16386x2"):
+        write_video([np.zeros((2, 16386, 3), np.uint8)], tmp_path / "clip.mp4", fps=10)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("fps", [0, -1, float("nan"), float("inf"), 1e-9, 1001])
 def test_impossible_frame_rates_are_refused(tmp_path, fps):
     with pytest.raises(ValueError, match="fps must be above 0 and at most 1000"):

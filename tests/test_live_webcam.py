@@ -322,6 +322,47 @@ KEEP_TEXTS = """() => {
 }"""
 
 
+# Of the curve that was drawn last: its pieces, and the lines they are made of.
+COUNT_PIECES = """() => {
+  const { beginPath, moveTo, lineTo } = CanvasRenderingContext2D.prototype;
+  Object.assign(CanvasRenderingContext2D.prototype, {
+    beginPath() { window.pieces = window.lines = 0; beginPath.call(this); },
+    moveTo(...point) { window.pieces++; moveTo.apply(this, point); },
+    lineTo(...point) { window.lines++; lineTo.apply(this, point); },
+  });
+}"""
+
+
+def test_a_face_that_stays_is_one_curve_however_slow_the_kernel_becomes(show):
+    shown = run(show, tracked())
+    shown.page.evaluate(COUNT_PIECES)
+    shown.page.wait_for_function("window.lines > 3")
+    shown.widget._stream.work = lambda: time.sleep(1.2)
+    shown.page.wait_for_timeout(4000)
+    assert np.diff(shown.widget._stream.times_s).max() > 1.2
+    assert shown.page.evaluate("pieces") == 1
+
+
+def look_away(shown: WidgetPage) -> None:
+    shown.widget._stream.faces = []
+    shown.page.wait_for_timeout(1500)
+    shown.widget._stream.faces = [tracked()]
+
+
+def pause(shown: WidgetPage) -> None:
+    press(shown.page, "Stop")
+    shown.page.wait_for_timeout(1500)
+    press(shown.page, "Start")
+
+
+@pytest.mark.parametrize("interrupt", [look_away, pause])
+def test_a_curve_begins_anew_where_the_face_was_away(show, interrupt):
+    shown = run(show, tracked())
+    shown.page.evaluate(COUNT_PIECES)
+    interrupt(shown)
+    shown.page.wait_for_function("pieces === 2 && lines > 3")
+
+
 def test_an_unsure_face_is_grey_and_none_of_the_chart_is_emphasised(show):
     shown = show(LiveWebcam(StandInStream(tracked(is_sure=False))))
     shown.page.evaluate(KEEP_TEXTS)

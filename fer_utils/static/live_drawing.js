@@ -2,7 +2,7 @@
 // probabilities, and the colors of each label, "unsure" among them: [colour, colour of text on it].
 
 const COURSE_S = 20; // what the chart shows
-const GAP_S = 1; // after a longer pause, a curve begins anew
+const GAP_S = 1; // a face that was away for longer begins its curves anew
 
 /** Fit a canvas to its size on the screen and clear it; returns its context, in CSS px. */
 function cleared(canvas) {
@@ -62,12 +62,18 @@ function drawTag(context, [x, y, w, h], text, [color, ink], size) {
 function buildCourse(view, palette) {
   const colors = palette.emotions.map((name) => palette.colors[name][0]);
   const shares = palette.emotions.map((name, i) => addToLegend(view.legend, name, colors[i]));
-  let points = []; // of one face in one picture each: time_s, id, emotions
+  const points = []; // of one face in one picture each: time_s, id, emotions, goesOn
+  let before_s; // when the picture before was taken
 
   function add(time_s, faces) {
-    const face = faces.find(({ id }) => id === points.at(-1)?.id) ?? largest(faces);
-    points = points.filter((point) => point.time_s > time_s - COURSE_S - GAP_S);
-    if (face) points.push({ time_s, ...face });
+    const last = points.at(-1);
+    const face = faces.find(({ id }) => id === last?.id) ?? largest(faces);
+    // Pictures may come at any rate: what was in the one before was not away.
+    const wasAway = last?.time_s !== before_s && time_s - last?.time_s > GAP_S;
+    if (face) points.push({ time_s, goesOn: face.id === last?.id && !wasAway, ...face });
+    // The curves come in from the last point before those shown.
+    while (points[1]?.time_s < time_s - COURSE_S) points.shift();
+    before_s = time_s;
     view.course.hidden &&= !face;
     if (view.course.hidden) return;
     const several = faces.length > 1 ? ` of face ${face.id}` : "";
@@ -108,9 +114,7 @@ function drawCourse(canvas, points, colors, now_s) {
   colors.forEach((color, emotion) => {
     context.strokeStyle = color;
     context.beginPath();
-    points.forEach(({ time_s, id, emotions }, i) => {
-      const before = points[i - 1];
-      const goesOn = before?.id === id && time_s - before.time_s < GAP_S;
+    points.forEach(({ time_s, goesOn, emotions }) => {
       context[goesOn ? "lineTo" : "moveTo"](toX(time_s), toY(emotions[emotion]));
     });
     context.stroke();

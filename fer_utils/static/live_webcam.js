@@ -111,6 +111,7 @@ function render({ model, el }) {
     session = null;
     view.video.srcObject = null;
     drawBoxes(view.overlay, [], 1, palette);
+    course.add(performance.now() / 1000, []); // from now on, no face is seen
     view.show("start");
     view.say(text, isError);
   }

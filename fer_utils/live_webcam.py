@@ -99,7 +99,7 @@ class LiveWebcam(anywidget.AnyWidget):
         self._stream = stream
         self._session: str | None = None
         self._first_start_s: float | None = None
-        self._offset_s = 0.0
+        self._offset_s = self._time_s = 0.0
         self._pictures = 0
         self._table = FaceTable("webcam")
         self._newest: tuple[np.ndarray, Sequence[TrackedFace]] | None = None
@@ -188,12 +188,20 @@ class LiveWebcam(anywidget.AnyWidget):
         if content["session"] != self._session:
             return {"error": "Stopped, because the webcam was started in another place."}
         image = load_image(Image.open(io.BytesIO(bytes(buffers[0]))))
-        time_s = self._offset_s + content["time_s"]
+        time_s = self._advance(content["time_s"])
         faces = self._stream.update(image, time_s)
         self._table.add(self._pictures, time_s, faces)
         self._pictures += 1
         self._newest = image, faces
         return {"faces": [_to_message(face) for face in faces]}
+
+    def _advance(self, time_s: float) -> float:
+        """Return the time from the first Start on, given the browser's from the last."""
+        # Where the browser's clock falls behind, as may happen when a computer sleeps, time goes
+        # on from the last picture: the stream takes no earlier one, and table and chart need none.
+        self._offset_s = max(self._offset_s, self._time_s - time_s)
+        self._time_s = max(self._time_s, self._offset_s + time_s)  # but for a rounding error
+        return self._time_s
 
     def _on_keep(self, *_: object) -> dict:
         if self._newest is None:

@@ -155,6 +155,18 @@ def test_a_second_start_goes_on_with_table_and_time(monkeypatch):
     assert [*camera.to_frame()["frame"]] == [0, 1]
 
 
+def test_time_never_runs_back_whatever_the_browsers_clock_does(monkeypatch):
+    monkeypatch.setattr(live_webcam.time, "monotonic", lambda: 5.0)
+    camera = started(tracked())
+    for time_s in (100.0, 30.0, 30.7):
+        ask(camera, "frame", FRAME, time_s=time_s)
+    ask(camera, "start", session="two")
+    for time_s in (0.1, 0.6):
+        ask(camera, "frame", FRAME, session="two", time_s=time_s)
+    expected_s = [100.0, 100.0, 100.7, 100.7, 101.2]
+    np.testing.assert_allclose(camera.to_frame()["time_s"], expected_s)
+
+
 def test_a_picture_of_a_session_that_ended_is_not_looked_at():
     camera = started(tracked())
     ask(camera, "start", session="two")

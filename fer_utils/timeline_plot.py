@@ -12,6 +12,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
 from .emotions import EMOTION_COLORS, EMOTIONS, LABEL_COLORS, UNSURE
 from .plots import panels
+from .records import first_few
 
 _MOST_FACES = 6
 # A face that was away for longer than this, and than some frames, leaves a gap in its lines.
@@ -33,7 +34,7 @@ def plot_timeline(
     Parameters
     ----------
     table : pandas.DataFrame
-        As `recognize_video` returns it, or as `pandas.read_csv` reads it back.
+        One video's, as `recognize_video` returns it, or as `pandas.read_csv` reads it back.
     face_id : int or sequence of int, optional
         Which faces; by default the six that were seen in the most frames.
     ax : Axes or sequence of Axes, optional
@@ -49,7 +50,9 @@ def plot_timeline(
     TypeError
         `table` is no DataFrame, `face_id` no number, or `ax` no Axes.
     ValueError
-        Columns are missing, a face is not in the table, or `ax` has another number of Axes.
+        Columns are missing, the table holds several videos or a face's rows are not in the order
+        of time, a face is not in the table, `face_id` is empty although there are faces, or `ax`
+        has another number of Axes.
     """
     face_ids = _checked_faces(_checked_table(table), face_id)
     axes = panels(ax, max(1, len(face_ids)), size=(9, 2.8), most_columns=1)
@@ -57,7 +60,7 @@ def plot_timeline(
         axes[0].axis("off")
         axes[0].text(0.5, 0.5, "No face found", ha="center", va="center", fontsize="large")
     for one, number in zip(axes, face_ids, strict=False):
-        _plot_face(one, table[table["face_id"] == number].sort_values("time_s"))
+        _plot_face(one, table[table["face_id"] == number])
         one.set_title(f"Face {number}")
     if face_ids:
         shown = table[table["face_id"].isin(face_ids)]
@@ -75,7 +78,27 @@ def _checked_table(table: Any) -> pd.DataFrame:
     missing = [name for name in _COLUMNS if name not in table]
     if missing:
         raise ValueError(f"table must have the columns of recognize_video, it lacks {missing}")
+    _check_one_video(table)
     return table
+
+
+def _check_one_video(table: pd.DataFrame) -> None:
+    """Refuse several videos in one table: face 0 of one is not face 0 of another."""
+    sources = table["source"].unique() if "source" in table else []
+    if len(sources) > 1:
+        names = [repr(name) for name in sources]
+        raise ValueError(
+            f"table must hold one video, it has {first_few(names)}; choose one first, such as "
+            f'table[table["source"] == {names[0]}]'
+        )
+    steps_back = table.groupby("face_id")["time_s"].diff() < 0
+    if steps_back.any():
+        number = table["face_id"][steps_back.to_numpy()].iloc[0]
+        raise ValueError(
+            f"table must hold one video, in the order of time, but the times of face {number} go "
+            "back; choose one video first, or if it is one, sort it with "
+            'table.sort_values("time_s")'
+        )
 
 
 def _checked_faces(table: pd.DataFrame, face_id: Any) -> list[int]:
@@ -85,6 +108,8 @@ def _checked_faces(table: pd.DataFrame, face_id: Any) -> list[int]:
     wanted = list(face_id) if isinstance(face_id, Sequence | np.ndarray) else [face_id]
     if not all(isinstance(one, Integral) for one in wanted):
         raise TypeError(f"face_id must be a whole number, or several, got {face_id!r}")
+    if not wanted and len(counts):
+        raise ValueError("face_id must name a face, got none; leave it out for those seen longest")
     unknown = [one for one in wanted if one not in counts.index]
     if unknown:
         present = sorted(counts.index.tolist())

@@ -42,9 +42,11 @@ def test_each_face_gets_a_panel_with_its_curves():
     assert [text.get_text() for text in axes[0].get_legend().get_texts()] == list(EMOTIONS)
 
 
-def test_the_rows_may_come_in_any_order():
-    (ax,) = plot_timeline(table_of(TIMES_S).sample(frac=1, random_state=0))
-    np.testing.assert_allclose(ax.lines[0].get_xdata(), TIMES_S)
+def test_rows_of_faces_may_be_mixed_and_times_stand_still():
+    axes = plot_timeline(TWO.assign(source="a.mp4").sort_values("time_s"))
+    np.testing.assert_allclose(axes[1].lines[0].get_xdata(), TIMES_S[:3])
+    (ax,) = plot_timeline(table_of([0, 1, 1, 2]))
+    np.testing.assert_allclose(ax.lines[0].get_xdata(), [0, 1, 1, 2])
 
 
 def test_the_ribbon_shows_the_steady_label():
@@ -98,8 +100,9 @@ def test_time_is_shown_as_minutes_and_seconds():
     assert [formatter(time_s) for time_s in (0, 1.5, 125)] == ["0:00", "0:01.5", "2:05"]
 
 
-def test_without_faces_it_says_so():
-    (ax,) = plot_timeline(table_of([]))
+@pytest.mark.parametrize("face_id", [None, []])
+def test_without_faces_it_says_so(face_id):
+    (ax,) = plot_timeline(table_of([]), face_id)
     assert [text.get_text() for text in ax.texts] == ["No face found"]
 
 
@@ -109,6 +112,13 @@ def test_without_faces_it_says_so():
         (["a.csv"], TypeError, "table must be the DataFrame .* got str; .*read_csv"),
         ([TWO.drop(columns="p_sad")], ValueError, r"it lacks \['p_sad'\]"),
         ([TWO, 3], ValueError, r"\[3\] is not; it has \[0, 7\]"),
+        ([TWO, []], ValueError, "face_id must name a face, got none; leave it out"),
+        (
+            [pd.concat([TWO.assign(source="a.mp4"), TWO.assign(source="b.mp4")])],
+            ValueError,
+            r"one video, it has 'a\.mp4', 'b\.mp4'; choose one .*\"source\"\] == 'a\.mp4'\]",
+        ),
+        ([pd.concat([TWO, TWO])], ValueError, "one video, .*times of face 0 go back; choose one"),
         ([TWO, "0"], TypeError, "face_id must be a whole number, or several, got '0'"),
         ([TWO, 0.5], TypeError, "face_id must be a whole number"),
     ],

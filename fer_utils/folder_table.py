@@ -2,6 +2,7 @@
 
 import csv
 import json
+import reprlib
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -185,7 +186,8 @@ class FolderTable:
 
 
 def _column_notes(added: Sequence[str], missing: Sequence[str]) -> str:
-    notes = [f"it has {first_few(added)}"] if added else []
+    # Those of a file of another kind may be long and hold control characters.
+    notes = [f"it has {first_few([reprlib.repr(name) for name in added])}"] if added else []
     notes += [f"it lacks {first_few(missing)}"] if missing else []
     return " and ".join(notes) or "its columns stand in another order"
 

@@ -37,6 +37,10 @@ class UnreadableImageError(ValueError):
         self.problem = problem
 
 
+class _ValueRangeError(ValueError):
+    """Sound pixels of unusable values; after a semicolon, the message tells what to do."""
+
+
 def load_image(source: ImageSource, *, color: ColorOrder = "rgb") -> np.ndarray:
     """Read a picture in any common form as RGB.
 
@@ -66,15 +70,15 @@ def load_image(source: ImageSource, *, color: ColorOrder = "rgb") -> np.ndarray:
         There is no such file.
     ValueError
         The file is no picture, damaged, not to be opened, or has more pixels than
-        `PIL.Image.MAX_IMAGE_PIXELS` lets Pillow open; the array has another shape, is empty, or
-        holds values outside its range, NaN included; `color` is neither "rgb" nor "bgr", or
-        "bgr" is said of a file or a PIL image.
+        `PIL.Image.MAX_IMAGE_PIXELS` lets Pillow open; the array has another shape; any of them is
+        empty, or holds values outside its range, NaN included; `color` is neither "rgb" nor "bgr",
+        or "bgr" is said of a file or a PIL image.
     TypeError
         `source` is none of the above.
     """
     _check_color(color, source)
     pixels = _read(source)
-    _warn_of_8_bits_in_16(pixels)
+    _warn_of_8_bits_in_16(pixels, source)
     return _array_to_rgb(pixels if color == "rgb" else _reversed_channels(pixels))
 
 
@@ -127,12 +131,13 @@ def check_rgb(image: object) -> None:
         )
 
 
-def _warn_of_8_bits_in_16(pixels: np.ndarray) -> None:
+def _warn_of_8_bits_in_16(pixels: np.ndarray, source: ImageSource) -> None:
     if pixels.dtype.kind == "u" and pixels.dtype.itemsize == 2 and 0 < pixels.max(initial=0) < 256:
+        whose = f" of {str(source)!r}" if isinstance(source, str | Path) else ""
         warnings.warn(
             "source: 16-bit values, and 32-bit ones of a file or PIL image, are read as 0 to "
-            f"65535, but the largest value is {pixels.max()}: the picture comes out nearly black. "
-            "If its values are 0 to 255, pass an array of them, made with .astype(np.uint8)",
+            f"65535, but the largest value{whose} is {pixels.max()}: the picture comes out nearly "
+            "black. If its values are 0 to 255, pass an array of them, made with .astype(np.uint8)",
             stacklevel=3,
         )
 
@@ -162,6 +167,9 @@ def _read(source: ImageSource) -> np.ndarray:
     if isinstance(source, str | Path):
         return _load_file(Path(os.path.expanduser(source)))
     if isinstance(source, Image.Image):
+        if 0 in source.size:
+            problem = f"it has no pixels, its size is {source.width} x {source.height}"
+            raise UnreadableImageError("the PIL image", problem, "check where it was cut or scaled")
         with _naming_the_source("the PIL image"):
             return _pil_pixels(_upright(source))
     if isinstance(source, np.ndarray):
@@ -211,6 +219,9 @@ def _problem_and_remedy(error: Exception) -> tuple[str, str]:
         return str(error).partition(",")[0], remedy
     if isinstance(error, OSError) and error.strerror:
         return error.strerror, "check that the file may be read"
+    if isinstance(error, _ValueRangeError):
+        problem, _, remedy = str(error).partition("; ")
+        return problem, remedy
     # On damaged bytes Pillow's decoders raise nearly anything: OSError, SyntaxError,
     # struct.error, EOFError, IndexError...
     return str(error) or type(error).__name__, _COMPLETE_FILE
@@ -242,7 +253,7 @@ def _pil_pixels(image: Image.Image) -> np.ndarray:
 def _as_uint16(pixels: np.ndarray) -> np.ndarray:
     """Pillow holds 16-bit grey in several modes, the 32-bit mode "I" among them."""
     if pixels.min() < 0 or pixels.max() > 65535:
-        raise ValueError(
+        raise _ValueRangeError(
             "32-bit grey must have values 0-65535, "
             f"got {pixels.min()} to {pixels.max()}; scale the picture first"
         )
@@ -283,12 +294,12 @@ def _to_uint8(pixels: np.ndarray) -> np.ndarray:
     largest = _largest_value(pixels.dtype)
     low, high = pixels.min(), pixels.max()
     if np.isnan(low):
-        raise ValueError(
+        raise _ValueRangeError(
             f"an array of dtype {pixels.dtype} must have values 0 to {largest}, got NaN among "
             "them; replace them first, for example with np.nan_to_num"
         )
     if not (low >= 0 and high <= largest):
-        raise ValueError(
+        raise _ValueRangeError(
             f"an array of dtype {pixels.dtype} must have values 0 to {largest}, "
             f"got {low} to {high}; scale it, or convert 0-255 values with .astype('uint8')"
         )

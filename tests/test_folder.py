@@ -389,11 +389,29 @@ def test_another_file_is_never_written_over(folder, recognizer, content):
     assert (folder / "faces.csv").read_text() == content
 
 
+def test_a_warning_names_its_picture(folder, recognizer):
+    save(ONE[..., 0].astype(np.uint16), folder / "dark.png")
+    with pytest.warns(UserWarning, match=r"of '.*dark\.png' is"):
+        recognize_folder(folder, recognizer=recognizer, progress=False)
+
+
+def test_what_a_binary_file_holds_is_told_briefly_and_escaped(folder, recognizer):
+    content = b"\x89PNG\r\n\x1a\n\0\x1b[2J" + bytes(range(256)) * 100
+    (folder / "faces.csv").write_bytes(content.replace(b"\r", b"\x07").replace(b"\n", b"\x08"))
+    with pytest.raises(ValueError, match="another kind of table") as caught:
+        recognize_folder(folder, recognizer=recognizer, progress=False)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 300 + len(str(folder))
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda text: "a,b\n1,2\n", "it has a, b and it lacks source, status, face_id and"),
-        (lambda text: text.replace('"file_bytes"', '"size"'), "has size and it lacks file_bytes;"),
+        (lambda text: "a,b\n1,2\n", "it has 'a', 'b' and it lacks source, status, face_id and"),
+        (
+            lambda text: text.replace('"file_bytes"', '"size"'),
+            "has 'size' and it lacks file_bytes;",
+        ),
         (lambda text: text.replace(',"label"', ""), "of table, it lacks label; name another"),
         (lambda text: text + "one\rtwo,ok\n", r"changed by another program.*delete it"),
     ],

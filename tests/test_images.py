@@ -72,7 +72,9 @@ def test_8_bits_in_a_uint16_array_are_warned_of():
 @pytest.mark.parametrize("as_file", [True, False])
 def test_8_bits_in_a_deeper_grey_picture_are_warned_of(write, dtype, as_file):
     dark = Image.fromarray(np.array([[0, 255]], dtype))
-    with pytest.warns(UserWarning, match=r"largest value is 255.*astype\(np\.uint8\)") as caught:
+    named = r" of '.*dark\.tif'" if as_file else ""
+    message = rf"largest value{named} is 255.*astype\(np\.uint8\)"
+    with pytest.warns(UserWarning, match=message) as caught:
         assert load_image(write(dark, "dark.tif") if as_file else dark).max() == 1
     assert caught[0].filename == __file__
 
@@ -259,13 +261,19 @@ def _chunk(name: bytes, data: bytes = b"") -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("values", "expected"), [([0, 0.5, 1], [0, 128, 255]), ([0, 0.5, 2], "0 to 1, got 0.0 to 2.0")]
+    ("values", "expected"),
+    [
+        ([0, 0.5, 1], [0, 128, 255]),
+        ([0, 0.5, 2], r"0 to 1, got 0.0 to 2.0\); scale it, or convert"),
+        ([0, 0.5, np.nan], r"0 to 1, got NaN among them\); replace them first"),
+    ],
 )
 def test_a_file_of_floats_is_read_as_0_to_1(write, values, expected):
     path = write(Image.fromarray(np.array([values], np.float32)), "float.tif")
     if isinstance(expected, str):
-        with pytest.raises(ValueError, match=rf"float\.tif.*{expected}"):
+        with pytest.raises(ValueError, match=rf"float\.tif.*{expected}") as caught:
             load_image(path)
+        assert "complete image file" not in str(caught.value)
     else:
         np.testing.assert_array_equal(load_image(path)[0, :, 0], expected)
 
@@ -317,13 +325,22 @@ def test_missing_files_and_folders(tmp_path):
         (np.full((2, 2), "a"), "must hold numbers"),
         (np.full((2, 2), None), "must hold numbers"),
         (np.full((2, 2), 1j), "must hold numbers"),
-        (Image.new("RGB", (0, 3)), "PIL image.*and pixels"),
-        (Image.fromarray(np.full((2, 2), 70_000, np.int32)), "values 0-65535, got 70000"),
+        (
+            Image.fromarray(np.full((2, 2), 70_000, np.int32)),
+            r"got 70000.*\); scale the picture first$",
+        ),
     ],
 )
 def test_unusable_pixels_are_refused(pixels, message):
     with pytest.raises(ValueError, match=message):
         load_image(pixels)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "I", "F"])
+def test_an_empty_pil_image_is_refused(mode):
+    message = r"the PIL image .*no pixels, its size is 0 x 3\); check where it was cut or scaled$"
+    with pytest.raises(ValueError, match=message):
+        load_image(Image.new(mode, (0, 3)))
 
 
 @pytest.mark.parametrize("source", [None, 7, b"bytes", [[0, 1], [2, 3]]])

@@ -53,7 +53,8 @@ def provenance(
     """
     facts = {"date": (now or datetime.now().astimezone()).isoformat(" ", "minutes")}
     facts |= {f"data: {name}": split.fingerprint() for name, split in splits.items()}
-    facts |= {f"weights: {Path(file).name}": f"sha256 {sha256_of(Path(file))}" for file in weights}
+    for file in weights:
+        facts[f"weights: {file}"] = f"sha256 {sha256_of(Path(file).expanduser())}"
     facts |= {"machine": platform.machine(), "Python": platform.python_version()}
     facts |= {package: _version(package) for package in _PACKAGES}
     return pd.DataFrame({"value": facts})

@@ -115,6 +115,7 @@ def test_pictures_that_stand_in_training_too_are_left_out():
     data = FerDataset(train, validation, Split(faces[[2]], np.array([2])))
     assert stands_in_training(data).tolist() == [False, True, False, False]
     assert stands_in_training(data, "test").tolist() == [False]
+    assert not stands_in_training(data, "train").any()
     with pytest.raises(ValueError, match="part must be one of train, validation, test, got 'dev'"):
         stands_in_training(data, "dev")
     without = FerDataset(train, Split(faces[2:4], np.array([2, 3])), None)

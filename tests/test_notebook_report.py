@@ -93,12 +93,15 @@ def test_a_failing_cell_is_named_and_leaves_no_page(tmp_path):
 def test_the_provenance_names_data_weights_versions_and_date(tmp_path):
     weights = tmp_path / "mine.weights.h5"
     weights.write_bytes(b"numbers")
+    other = tmp_path / "other" / weights.name
+    other.parent.mkdir()
+    other.write_bytes(b"others")
     split = Split(np.zeros((2, 48, 48), np.uint8), np.array([0, 1]))
-    facts = provenance({"train": split}, [weights], now=datetime(2026, 1, 2, 3, 4))["value"]
+    facts = provenance({"train": split}, [weights, other], now=datetime(2026, 1, 2, 3, 4))["value"]
     assert facts["date"] == "2026-01-02 03:04"
     assert facts["data: train"] == split.fingerprint()
-    digest = hashlib.sha256(b"numbers").hexdigest()
-    assert facts["weights: mine.weights.h5"] == f"sha256 {digest}"
+    for file, content in ((weights, b"numbers"), (other, b"others")):
+        assert facts[f"weights: {file}"] == f"sha256 {hashlib.sha256(content).hexdigest()}"
     assert facts["Python"].count(".") == 2
     assert facts["keras"] == keras.__version__
 

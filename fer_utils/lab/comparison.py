@@ -39,8 +39,8 @@ def bootstrap_table(
     -------
     pandas.DataFrame
         Columns network, metric, value, low and high, the latter three 0 to 1. The metrics are
-        those of `SUMMARIES`, and the recall of each emotion under its name, which is NaN where
-        it does not occur.
+        those of `SUMMARIES`, whose means are over the emotions that occur, and the recall of each
+        emotion under its name, which is NaN where it does not occur.
 
     Raises
     ------
@@ -75,7 +75,7 @@ def _metrics(counts: np.ndarray) -> dict[str, np.ndarray]:
     right = np.diagonal(counts, axis1=-2, axis2=-1)
     true, named = counts.sum(axis=-1), counts.sum(axis=-2)
     recall = share_of(right, true)
-    f1 = share_of(2 * right, true + named)
+    f1 = np.where(true > 0, share_of(2 * right, true + named), np.nan)
     summaries = (
         right.sum(axis=-1) / counts.sum(axis=(-2, -1)),
         mean_of_known(recall),

@@ -67,7 +67,16 @@ def run_experiment(
     pandas.DataFrame
         One row a face of `data.validation`: label, the true one, and a column for each training
         with the label it gave, such as ``"smote 1"`` for the seed 1.
+
+    Raises
+    ------
+    ValueError
+        If `steps` is below 1, or `seeds` is empty or names one twice.
     """
+    if steps < 1:
+        raise ValueError(f"steps must be at least 1, got {steps}.")
+    if not seeds or len(set(seeds)) < len(seeds):
+        raise ValueError(f"seeds must name at least one seed, and each only once, got {seeds}.")
     columns = {"label": data.validation.labels}
     for seed in seeds:
         parts = split_off_validation(data.train, _CHOOSING, seed)

@@ -56,6 +56,8 @@ def test_the_command_goes_on_with_what_is_there(answers, capsys):
     [
         (["--data", "nowhere.zip"], "nowhere.zip"),
         (["--data", str(TINY), "--table", "answers.txt"], "table must end in .csv"),
+        (["--data", str(TINY), "--steps", "0"], "steps must be at least 1, got 0"),
+        (["--data", str(TINY), "--seeds", "1", "1"], "each only once, got (1, 1)"),
     ],
 )
 def test_the_command_says_what_is_wrong(arguments, message, capsys):

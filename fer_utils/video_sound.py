@@ -32,15 +32,21 @@ class SoundTrack:
             self._stream = container.add_stream("aac", rate=_nearest_rate(source.sample_rate))
             self._stream.layout = "mono" if source.channels == 1 else "stereo"
 
-    def write(self, packet: av.Packet) -> None:
-        """Take over a packet of the source, timed from the video's start."""
+    def decode(self, packet: av.Packet) -> list[av.AudioFrame] | None:
+        """Return what a packet holds; None if it is to be left out.
+
+        Call it on the thread that decodes the video: PyAV mixes up the frames of two threads.
+        """
         if packet.dts <= self._last_dts:
-            return
+            return None
         self._last_dts = packet.dts
         try:
-            frames = packet.decode()
+            return packet.decode()
         except av.FFmpegError:
-            return  # a browser would stop here
+            return None  # a browser would stop here
+
+    def write(self, packet: av.Packet, frames: list[av.AudioFrame]) -> None:
+        """Take over a packet of the source, timed from the video's start, and what it holds."""
         if self._copied:
             packet.stream = self._stream
             self._container.mux(packet)

@@ -105,7 +105,7 @@ class VideoWriter:
         self._part = part_of(path)
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="video-writer")
         self._pending: deque[Future] = deque()
-        self._early_sound: list[av.Packet] = []
+        self._early_sound: list[tuple[av.Packet, list[av.AudioFrame]]] = []
         self._clock = clock
         self._last_tick = -1
         with self._unwritable_as_value_error():
@@ -128,10 +128,13 @@ class VideoWriter:
 
     def write_sound(self, packet: av.Packet) -> None:
         """Add a packet of the sound, timed from the video's start."""
+        frames = self._sound.decode(packet)
+        if frames is None:
+            return
         if self._last_tick < 0:
-            self._early_sound.append(packet)
+            self._early_sound.append((packet, frames))
         else:
-            self._later(self._sound.write, packet)
+            self._later(self._sound.write, packet, frames)
 
     def finish(self) -> None:
         """Complete the file and give it its name; nothing is left of it if that fails."""
@@ -173,7 +176,7 @@ class VideoWriter:
         # Nothing can be written before the frames' size is known.
         self._stream.height, self._stream.width = height, width
         while self._early_sound:
-            self._later(self._sound.write, self._early_sound.pop(0))
+            self._later(self._sound.write, *self._early_sound.pop(0))
 
     def _later(self, task: Callable[..., None], *arguments: Any) -> None:
         if len(self._pending) >= _MOST_PENDING:

@@ -4,6 +4,8 @@ import signal
 import subprocess
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import av
@@ -253,25 +255,27 @@ def undecodable_sound(path: Path) -> int:
     return count
 
 
-@pytest.fixture
-def small_disk():
+@contextmanager
+def small_disk() -> Iterator[None]:
     """A disk with room for 20 kB a file, such as Unix lets one pretend."""
     resource = pytest.importorskip("resource")
     usual = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, usual[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
 
 
-def test_a_full_disk_leaves_a_whole_table_and_no_half_video(tmp_path, request):
+def test_a_full_disk_leaves_a_whole_table_and_no_half_video(tmp_path):
     clip = clip_of(tmp_path / "clip.mp4", 150)
-    request.getfixturevalue("small_disk")
-    with pytest.raises(ValueError, match=r"out\.csv' cannot be written \(File too large\)"):
+    full = r"out\.csv' cannot be written \(File too large\)"
+    with small_disk(), pytest.raises(ValueError, match=full):
         recognize(clip, table=tmp_path / "out.csv")
     table = pd.read_csv(tmp_path / "out.csv")
     assert 20 < len(table) < 150
     assert not table.isna().any(axis=None)
-    with pytest.raises(ValueError, match=r"out\.mp4' cannot be written"):
+    with small_disk(), pytest.raises(ValueError, match=r"out\.mp4' cannot be written"):
         recognize(clip, tmp_path / "out.mp4")
     assert names_in(tmp_path) == ["clip.mp4", "out.csv"]
 

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pandas as pd
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+from tqdm.auto import tqdm
 
 from .calibration import cross_fitted_ece, expected_calibration_error, fit_temperature
 from .commands import mistakes_as_lines
@@ -170,7 +171,7 @@ def comparison_table(vote: SoftVote, split: Split, parts: dict[str, np.ndarray])
 
 
 def probabilities_by_name(
-    vote: SoftVote, images: np.ndarray, *, flip: bool = False
+    vote: SoftVote, images: np.ndarray, *, flip: bool = False, progress: bool = True
 ) -> dict[str, np.ndarray]:
     """Return what each network and what their vote says, having asked each network only once.
 
@@ -180,13 +181,16 @@ def probabilities_by_name(
     images : ndarray of uint8, shape (n, 48, 48)
     flip : bool
         Average each face with its mirror image.
+    progress : bool
+        Whether to show how many networks have been asked.
 
     Returns
     -------
     dict of str to ndarray of float32, shape (n, 7)
         Probabilities by the networks' names, numbered where two share one; "vote" stands last.
     """
-    each = [SoftVote([model]).predict_proba(images, flip=flip) for model in vote.models]
+    asked = tqdm(vote.models, "Asking the networks", unit="network", disable=not progress)
+    each = [SoftVote([model]).predict_proba(images, flip=flip) for model in asked]
     names = [model.name for model in vote.models]
     if len({*names, "vote"}) <= len(names):
         names = [f"{number}: {name}" for number, name in enumerate(names, start=1)]

@@ -14,7 +14,7 @@ from pathlib import Path
 import nbformat
 import pandas as pd
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 from tqdm.auto import tqdm
@@ -97,7 +97,8 @@ def write_report(
     FileNotFoundError
         If there is no such notebook, or no folder for the page.
     ValueError
-        If `notebook` is none, holds no outputs, or fails when it runs; if `output` is no .html.
+        If `notebook` is none, holds no outputs, fails or has failed in a cell that is not tagged
+        "raises-exception"; if `output` is no .html.
     TypeError
         If one of them is no path.
     """
@@ -111,7 +112,9 @@ def write_report(
             f"notebook: {str(source)!r} holds no outputs. Run it and save it first, or let it be "
             "run: --run."
         )
-    html = HTMLExporter(embed_images=True).from_notebook_node(_without_web(page))[0]
+    _check_success(page)
+    named = {"metadata": {"name": _title(page) or source.stem}}
+    html = HTMLExporter(embed_images=True).from_notebook_node(_without_web(page), named)[0]
     html = _SCRIPT.sub("", html)
     write_whole(target, lambda path: path.write_text(html, encoding="utf-8"))
     return target
@@ -138,6 +141,28 @@ def _run(page: NotebookNode, folder: Path, progress: bool) -> None:
             client.execute()
         except CellExecutionError as error:
             raise ValueError(f"notebook: a cell failed.\n{error}") from error
+        except DeadKernelError as error:
+            raise ValueError(
+                "notebook: its kernel died, most often for want of memory. Close other programs, "
+                "or run it on less data."
+            ) from error
+
+
+def _check_success(page: NotebookNode) -> None:
+    for number, cell in enumerate(page.cells, start=1):
+        meant = "raises-exception" in cell.metadata.get("tags", [])
+        for output in [] if meant else cell.get("outputs", []):
+            if output.output_type == "error":
+                raise ValueError(
+                    f"notebook: cell {number} ended in {output.ename}: {output.evalue}. Mend it, "
+                    "run the notebook and save it, or let it be run: --run."
+                )
+
+
+def _title(page: NotebookNode) -> str:
+    texts = (cell.source for cell in page.cells if cell.cell_type == "markdown")
+    heading = re.search(r"^# +(.+)", "\n".join(texts), re.MULTILINE)
+    return heading[1].strip() if heading else ""
 
 
 def _without_web(page: NotebookNode) -> NotebookNode:

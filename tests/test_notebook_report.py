@@ -43,11 +43,12 @@ def test_the_page_shows_everything_and_fetches_nothing(notebook, tmp_path):
         tab = browser.new_page()
         tab.on("request", lambda request: asked.append(request.url))
         tab.goto(page.as_uri())
-        text = tab.inner_text("body")
+        title, text = tab.title(), tab.inner_text("body")
         figures = tab.evaluate(
             "[...document.images].map((image) => [image.src.slice(0, 5), image.naturalWidth > 99])"
         )
     assert {url.split(":")[0] for url in asked} <= {"file", "data"}
+    assert title == "A title"
     assert "the answer is 42" in text
     assert "A title" in text
     assert "Badge" in text
@@ -61,6 +62,18 @@ def test_a_saved_run_needs_no_other(notebook, tmp_path):
     nbformat.write(saved, notebook)
     notebook_report.main([str(notebook), "--output", str(tmp_path / "page.html")])
     assert "measured before" in (tmp_path / "page.html").read_text()
+
+
+def test_a_saved_run_that_failed_is_no_report(notebook, tmp_path):
+    saved = nbformat.read(notebook, 4)
+    error = {"ename": "KeyError", "evalue": "'label'", "traceback": []}
+    saved.cells[1].outputs = [nbformat.v4.new_output("error", **error)]
+    nbformat.write(saved, notebook)
+    with pytest.raises(ValueError, match=r"cell 2 ended in KeyError: 'label'\. Mend it"):
+        write_report(notebook, tmp_path / "page.html")
+    saved.cells[1].metadata.tags = ["raises-exception"]
+    nbformat.write(saved, notebook)
+    write_report(notebook, tmp_path / "page.html")
 
 
 @pytest.mark.parametrize(
@@ -88,6 +101,15 @@ def test_a_failing_cell_is_named_and_leaves_no_page(tmp_path):
     with pytest.raises(ValueError, match=r"a cell failed(.|\n)*ZeroDivisionError"):
         write_report(path, tmp_path / "bad.html", run=True, progress=False)
     assert not (tmp_path / "bad.html").exists()
+
+
+def test_a_kernel_that_dies_is_no_traceback(tmp_path):
+    path = tmp_path / "hungry.ipynb"
+    cells = [new_code_cell("1 + 1"), new_code_cell("import os; os.kill(os.getpid(), 9)")]
+    nbformat.write(new_notebook(cells=cells), path)
+    with pytest.raises(ValueError, match="its kernel died, most often for want of memory"):
+        write_report(path, tmp_path / "hungry.html", run=True, progress=False)
+    assert not (tmp_path / "hungry.html").exists()
 
 
 def test_the_provenance_names_data_weights_versions_and_date(tmp_path):

@@ -24,8 +24,10 @@ def bootstrap_table(
 ) -> pd.DataFrame:
     """Measure networks, with 95% intervals of what other faces of the same kind would have given.
 
-    Percentile bootstrap (Efron and Tibshirani, 1993). To draw n faces with replacement is to draw
-    the confusion matrix from a multinomial distribution, so only that is drawn.
+    Of the summaries by percentile bootstrap (Efron and Tibshirani, 1993): to draw n faces with
+    replacement is to draw the confusion matrix from a multinomial distribution, so only that is
+    drawn. Of a recall by Wilson's formula (1927), which has a width even where all faces of a rare
+    emotion are found, or none.
 
     Parameters
     ----------
@@ -33,7 +35,7 @@ def bootstrap_table(
         By the networks' names.
     labels : ndarray of int, shape (n,)
     resamples, seed : int
-        How many draws, and the seed of their chance.
+        How many draws of the bootstrap, and the seed of their chance.
 
     Returns
     -------
@@ -55,9 +57,10 @@ def bootstrap_table(
         drawn = rng.multinomial(len(labels), counts.ravel() / len(labels), size=resamples)
         measured = _metrics(counts)
         spread = _metrics(drawn.reshape(-1, *counts.shape))
-        for metric, value in measured.items():
-            low, high = percentile_interval(spread[metric])
-            rows.append((name, metric, float(value), low, high))
+        intervals = {metric: percentile_interval(spread[metric]) for metric in SUMMARIES}
+        recalls = map(wilson_interval, np.diagonal(counts), counts.sum(axis=1))
+        intervals |= dict(zip(EMOTIONS, recalls, strict=True))
+        rows += [(name, metric, float(v), *intervals[metric]) for metric, v in measured.items()]
     return pd.DataFrame(rows, columns=["network", "metric", "value", "low", "high"])
 
 
@@ -68,6 +71,14 @@ def percentile_interval(values: np.ndarray) -> tuple[float, float]:
         return np.nan, np.nan
     low, high = np.quantile(known, [_LEVEL / 2, 1 - _LEVEL / 2])
     return float(low), float(high)
+
+
+def wilson_interval(hits: int, n: int) -> tuple[float, float]:
+    """Return the 95% interval (Wilson, 1927) of the share hits / n; NaN where n is 0."""
+    if n == 0:
+        return np.nan, np.nan
+    interval = binomtest(int(hits), int(n)).proportion_ci(1 - _LEVEL, method="wilson")
+    return float(interval.low), float(interval.high)
 
 
 def _metrics(counts: np.ndarray) -> dict[str, np.ndarray]:
@@ -267,7 +278,7 @@ def plot_disagreements(
         _plot_pair(bars, {name: each[row.index] for name, each in probabilities.items()})
         who = names.get(row.right, "neither")
         bars.set_title(f"{who} is right", fontsize="medium")
-    grid[0, 1].legend(frameon=False, loc="lower right")
+    grid[0, 1].legend(frameon=False, ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1.15))
     return grid
 
 

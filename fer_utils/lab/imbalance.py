@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import pandas as pd
 from sklearn.utils.class_weight import compute_class_weight
+from tqdm.auto import tqdm
 
 from ..augmentation import resize, steps_per_epoch
 from ..balance import oversample
@@ -97,6 +98,8 @@ def _trained(
 ) -> keras.Model:
     sampled = method if method in ("random", "smote") else "none"
     faces = oversample(parts["train"], sampled, random_state=seed)
+    if progress:
+        tqdm.write(f"Training with {method}, seed {seed}:")
     keras.utils.set_random_seed(seed)
     model = build_vgg((_SIZE, _SIZE, 1), width=_WIDTH, name=method.replace(" ", "_"))
     train(

@@ -11,7 +11,7 @@ import tensorflow as tf
 from matplotlib.ticker import PercentFormatter
 from PIL import Image
 from scipy import ndimage
-from scipy.stats import binomtest, spearmanr
+from scipy.stats import spearmanr
 from tqdm.auto import tqdm
 
 from ..data import Split
@@ -19,6 +19,7 @@ from ..emotions import EMOTIONS
 from ..evaluation import probabilities_by_name
 from ..plots import network_colors, new_grid
 from ..vote import SoftVote
+from .comparison import wilson_interval
 
 # The last block's convolutions see 5x5 places of a face, those of the block before it 11x11.
 LAYER = "block3_conv2_relu"
@@ -218,7 +219,7 @@ DAMAGES = {
     "rotation": Damage("degrees", 0, (-45, -30, -15, 15, 30, 45), _rotate),
     "eyes covered": Damage("height of the bar, px", 0, (4, 8, 12, 16), _cover(_EYES_Y)),
     "mouth covered": Damage("height of the bar, px", 0, (4, 8, 12, 16), _cover(_MOUTH_Y)),
-    "JPEG": Damage("quality", 100, (5, 10, 20, 40, 70), _jpeg),
+    "JPEG": Damage("quality (100: no JPEG)", 100, (5, 10, 20, 40, 70), _jpeg),
     "face size": Damage("px", 48, (8, 12, 16, 24, 32), _shrink),
 }
 
@@ -259,10 +260,9 @@ def robustness_table(vote: SoftVote, split: Split, *, progress: bool = True) -> 
 
 def _accuracies(vote: SoftVote, split: Split) -> list[tuple[str, float, float, float, int]]:
     rows = []
-    for name, probabilities in probabilities_by_name(vote, split.images).items():
-        right = int((probabilities.argmax(axis=1) == split.labels).sum())
-        interval = binomtest(right, len(split)).proportion_ci(method="wilson")
-        rows.append((name, right / len(split), interval.low, interval.high, len(split)))
+    for name, each in probabilities_by_name(vote, split.images, progress=False).items():
+        right = int((each.argmax(axis=1) == split.labels).sum())
+        rows.append((name, right / len(split), *wilson_interval(right, len(split)), len(split)))
     return rows
 
 

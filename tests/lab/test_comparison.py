@@ -43,6 +43,14 @@ def test_the_interval_of_accuracy_is_that_of_a_share():
     assert bootstrap_table({"one": rows([ANGRY] * 2000)}, labels)["low"].iloc[0] == 1
 
 
+def test_a_recall_of_few_faces_has_a_wide_interval_even_when_all_are_found():
+    table = bootstrap_table({"one": rows([ANGRY] * 10 + [FEAR])}, np.array([ANGRY] * 10 + [HAPPY]))
+    found, missed = cell(table, "one", "angry"), cell(table, "one", "happy")
+    # Wilson's formula with z = 1.96: z**2 / (n + z**2) wide where the share is 0 or 1.
+    assert (found.low, found.high) == pytest.approx((1 - 3.8416 / 13.8416, 1), abs=1e-3)
+    assert (missed.low, missed.high) == pytest.approx((0, 3.8416 / 4.8416), abs=1e-3)
+
+
 def test_emotions_that_do_not_occur_have_no_recall():
     table = bootstrap_table({"one": rows([ANGRY, FEAR, FEAR])}, np.array([ANGRY, ANGRY, FEAR]))
     assert np.isnan(cell(table, "one", "sad")[["value", "low", "high"]].astype(float)).all()

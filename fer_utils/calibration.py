@@ -21,11 +21,22 @@ def check_probabilities(probabilities: Probabilities, labels: np.ndarray) -> Non
     if not probabilities:
         raise ValueError("probabilities must hold those of one network at least, got none.")
     for name, each in probabilities.items():
-        if np.shape(each) != (len(labels), len(EMOTIONS)) or len(labels) == 0:
-            raise ValueError(
-                f"probabilities[{name!r}] must have a row of {len(EMOTIONS)} for each of the "
-                f"{len(labels)} labels, at least one, got the shape {np.shape(each)}."
-            )
+        _check_rows(f"probabilities[{name!r}]", each, labels)
+
+
+def _check_rows(argument: str, rows: np.ndarray, labels: np.ndarray) -> None:
+    emotions = len(EMOTIONS)
+    if not np.isin(labels, range(emotions)).all():
+        raise ValueError(
+            f"labels must be whole numbers from 0 to {emotions - 1}, got {np.unique(labels)}."
+        )
+    if np.shape(rows) != (len(labels), emotions) or len(labels) == 0:
+        raise ValueError(
+            f"{argument} must have a row of {emotions} for each of the {len(labels)} labels, at "
+            f"least one, got the shape {np.shape(rows)}."
+        )
+    if not np.greater_equal(rows, 0).all():
+        raise ValueError(f"{argument} must be 0 or above, got NaN or negative numbers.")
 
 
 def calibration_bins(
@@ -44,7 +55,13 @@ def calibration_bins(
     pandas.DataFrame
         One row a bin: n, its number of faces, and the means of their confidence and accuracy,
         0 to 1; both are NaN in an empty bin.
+
+    Raises
+    ------
+    ValueError
+        If the arrays do not fit each other, or hold what is no probability or no label.
     """
+    _check_rows("probabilities", probabilities, labels)
     confidence = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == labels
     # Bins are open on the left and closed on the right, as in Guo et al.
@@ -72,8 +89,10 @@ def expected_calibration_error(
 def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
     """Return the temperature that makes probabilities (n, 7) fit labels (n,) best.
 
-    The one with the lowest log loss, between 0.2 and 5 (Guo et al., 2017).
+    The one with the lowest log loss, between 0.2 and 5 (Guo et al., 2017). Raises as
+    `calibration_bins` does.
     """
+    _check_rows("probabilities", probabilities, labels)
 
     def loss(log_temperature: float) -> float:
         tempered = apply_temperature(probabilities, np.exp(log_temperature)).astype(np.float64)
@@ -133,7 +152,13 @@ def coverage_curve(probabilities: np.ndarray, labels: np.ndarray) -> pd.DataFram
     pandas.DataFrame
         One row for each confidence that occurs, from the highest down: min_confidence; coverage,
         the share of faces with at least that confidence; accuracy on those. All 0 to 1.
+
+    Raises
+    ------
+    ValueError
+        As `calibration_bins` does.
     """
+    _check_rows("probabilities", probabilities, labels)
     confidence = probabilities.max(axis=1)
     order = np.argsort(-confidence, kind="stable")
     right = (probabilities.argmax(axis=1) == labels)[order]

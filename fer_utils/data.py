@@ -117,6 +117,12 @@ class FerDataset:
         parts = {"train": self.train, "validation": self.validation, "test": self.test}
         return {name: split for name, split in parts.items() if split is not None}
 
+    def all_faces(self) -> Split:
+        """Return the faces of all parts together."""
+        parts = self.splits().values()
+        images = np.concatenate([split.images for split in parts])
+        return Split(images, np.concatenate([split.labels for split in parts]))
+
     def summary(self) -> "pd.DataFrame":
         """Return the number of images per emotion (rows; the last is the total) and split."""
         import pandas as pd

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.patches import Patch
-from matplotlib.ticker import StrMethodFormatter
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from .drawing import ink_on
 from .emotions import EMOTION_COLORS, EMOTIONS
@@ -154,6 +154,7 @@ def _finish_distribution(ax: Axes, groups: Mapping[str, Counts], shades: Sequenc
     ax.set_title(title, pad=28 if several else None)  # the legend goes between title and bars
     ax.set_xticks(range(len(EMOTIONS)), EMOTIONS)
     ax.set_ylabel("Pictures")
+    ax.yaxis.set_major_locator(MaxNLocator(integer=True))
     ax.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     ax.spines[["top", "right"]].set_visible(False)
     ax.margins(x=0.02, y=0.08)

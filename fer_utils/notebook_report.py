@@ -13,6 +13,7 @@ from pathlib import Path
 
 import nbformat
 import pandas as pd
+from jupyter_client.kernelspec import NoSuchKernel
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbconvert import HTMLExporter
@@ -29,10 +30,15 @@ _REMOTE_IMAGE = re.compile(r"!\[([^\]]*)\]\(https?://[^)]*\)")
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 # nbconvert's page fetches MathJax, RequireJS and Mermaid, for what our notebooks do not hold.
 _SCRIPT = re.compile(r"<script\b.*?</script>", re.DOTALL)
+# Whatever else a page may hold, the browser fetches and runs nothing.
+_POLICY = (
+    '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
+    "img-src data:; media-src data:; font-src data:; style-src 'unsafe-inline'\">"
+)
 
 
 def provenance(
-    splits: Mapping[str, Split], weights: Sequence[str | Path], *, now: datetime | None = None
+    splits: Mapping[str, Split], files: Sequence[str | Path], *, now: datetime | None = None
 ) -> pd.DataFrame:
     """Tell what a measurement stands on, so that it can be repeated and compared.
 
@@ -40,8 +46,8 @@ def provenance(
     ----------
     splits : mapping of str to Split
         The data, such as `data.splits()`.
-    weights : sequence of str or Path
-        The networks' files.
+    files : sequence of str or Path
+        Whatever else went in, such as the networks' weights.
     now : datetime, optional
         The date to give; by default the present.
 
@@ -53,8 +59,8 @@ def provenance(
     """
     facts = {"date": (now or datetime.now().astimezone()).isoformat(" ", "minutes")}
     facts |= {f"data: {name}": split.fingerprint() for name, split in splits.items()}
-    for file in weights:
-        facts[f"weights: {file}"] = f"sha256 {sha256_of(Path(file).expanduser())}"
+    for file in files:
+        facts[f"file: {file}"] = f"sha256 {sha256_of(Path(file).expanduser())}"
     facts |= {"machine": platform.machine(), "Python": platform.python_version()}
     facts |= {package: _version(package) for package in _PACKAGES}
     return pd.DataFrame({"value": facts})
@@ -72,8 +78,8 @@ def write_report(
 ) -> Path:
     """Write a notebook with its outputs as one HTML page.
 
-    Nothing in the page is fetched from anywhere: figures are part of it; scripts, widgets such as
-    progress bars, and pictures from the web are left out.
+    Nothing in the page is fetched from anywhere: figures are part of it, scripts and widgets such
+    as progress bars are left out, and a content security policy keeps the browser from the web.
 
     Parameters
     ----------
@@ -97,8 +103,8 @@ def write_report(
     FileNotFoundError
         If there is no such notebook, or no folder for the page.
     ValueError
-        If `notebook` is none, holds no outputs, fails or has failed in a cell that is not tagged
-        "raises-exception"; if `output` is no .html.
+        If `notebook` is none, has a cell that did not run, fails or has failed in a cell that is
+        not tagged "raises-exception"; if `output` is no .html.
     TypeError
         If one of them is no path.
     """
@@ -107,15 +113,10 @@ def write_report(
     page = _read(source)
     if run:
         _run(page, source.parent, progress)
-    if not any(cell.get("outputs") for cell in page.cells):
-        raise ValueError(
-            f"notebook: {str(source)!r} holds no outputs. Run it and save it first, or let it be "
-            "run: --run."
-        )
     _check_success(page)
     named = {"metadata": {"name": _title(page) or source.stem}}
     html = HTMLExporter(embed_images=True).from_notebook_node(_without_web(page), named)[0]
-    html = _SCRIPT.sub("", html)
+    html = _SCRIPT.sub("", html).replace("<head>", f"<head>{_POLICY}", 1)
     write_whole(target, lambda path: path.write_text(html, encoding="utf-8"))
     return target
 
@@ -146,10 +147,20 @@ def _run(page: NotebookNode, folder: Path, progress: bool) -> None:
                 "notebook: its kernel died, most often for want of memory. Close other programs, "
                 "or run it on less data."
             ) from error
+        except NoSuchKernel as error:
+            raise ValueError(
+                f"notebook: the kernel {error.name!r} it asks for is not installed. Open it in "
+                "JupyterLab, choose Python 3 and save it."
+            ) from error
 
 
 def _check_success(page: NotebookNode) -> None:
     for number, cell in enumerate(page.cells, start=1):
+        if cell.cell_type == "code" and cell.source.strip() and cell.execution_count is None:
+            raise ValueError(
+                f"notebook: cell {number} has not been run. Run the whole notebook and save it, or "
+                "let it be run: --run."
+            )
         meant = "raises-exception" in cell.metadata.get("tags", [])
         for output in [] if meant else cell.get("outputs", []):
             if output.output_type == "error":

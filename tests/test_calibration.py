@@ -71,6 +71,23 @@ def test_cross_fitting_needs_a_face_for_each_fold():
         cross_fitted(rows([0, 1, 2, 3]), np.arange(4))
 
 
+@pytest.mark.parametrize(
+    "measure", [expected_calibration_error, coverage_curve, fit_temperature, cross_fitted]
+)
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda p, y: (np.full_like(p, np.nan), y), "must be 0 or above, got NaN"),
+        (lambda p, y: (p[:, :6], y), r"a row of 7 for each of the 8 labels.* \(8, 6\)"),
+        (lambda p, y: (p, y + 2), "labels must be whole numbers from 0 to 6, got"),
+    ],
+)
+def test_what_is_no_probability_or_label_is_refused(measure, spoil, message):
+    labels = np.arange(8) % 6
+    with pytest.raises(ValueError, match=message):
+        measure(*spoil(rows(labels), labels))
+
+
 def test_coverage_counts_as_by_hand():
     # By confidence: right, wrong and right together, wrong.
     probabilities = rows([0, 1, 2, 3], [0.9, 0.6, 0.6, 0.3])

@@ -190,6 +190,11 @@ def test_every_shape_gives_the_same_data(few, source, write):
         assert contents(data.splits()[name]) == contents(split), name
 
 
+def test_all_faces_are_those_of_every_part(few):
+    faces = [face for split in few.splits().values() for face in contents(split)]
+    assert contents(few.all_faces()) == sorted(faces)
+
+
 def test_kaggle_zip_keeps_the_official_parts(few, source):
     path = as_kaggle_zip(few, source)
     data = load(path)

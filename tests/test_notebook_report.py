@@ -27,6 +27,7 @@ print("the answer is", 6 * 7)
 @pytest.fixture
 def notebook(tmp_path) -> Path:
     badge = "# A title\n\n[![Badge](https://example.org/badge.svg)](https://example.org)"
+    badge += '\n\n<img src="https://example.org/other.svg">'
     cells = [new_markdown_cell(badge), new_code_cell(WORK.strip())]
     path = tmp_path / "work.ipynb"
     nbformat.write(new_notebook(cells=cells), path)
@@ -38,27 +39,29 @@ def test_the_page_shows_everything_and_fetches_nothing(notebook, tmp_path):
     page = write_report(notebook, tmp_path / "work.html", run=True, progress=False)
     assert notebook.read_bytes() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["work.html", "work.ipynb"]
-    asked: list[str] = []
+    asked, refused = [], {}
     with chromium() as browser:
         tab = browser.new_page()
         tab.on("request", lambda request: asked.append(request.url))
+        tab.on("requestfailed", lambda request: refused.update({request.url: request.failure}))
         tab.goto(page.as_uri())
         title, text = tab.title(), tab.inner_text("body")
         figures = tab.evaluate(
-            "[...document.images].map((image) => [image.src.slice(0, 5), image.naturalWidth > 99])"
+            "[...document.images].map((image) => [image.src.slice(0, 5), image.naturalWidth > 0])"
         )
-    assert {url.split(":")[0] for url in asked} <= {"file", "data"}
+    assert refused == {"https://example.org/other.svg": "csp"}  # by the page's own policy
+    assert {url.split(":")[0] for url in asked if url not in refused} <= {"file", "data"}
     assert title == "A title"
     assert "the answer is 42" in text
     assert "A title" in text
     assert "Badge" in text
-    assert figures == [["data:", True]]
+    assert figures == [["https", False], ["data:", True]]
 
 
 def test_a_saved_run_needs_no_other(notebook, tmp_path):
     saved = nbformat.read(notebook, 4)
     output = nbformat.v4.new_output("stream", text="measured before")
-    saved.cells[1].outputs = [output]
+    saved.cells[1] |= {"outputs": [output], "execution_count": 1}
     nbformat.write(saved, notebook)
     notebook_report.main([str(notebook), "--output", str(tmp_path / "page.html")])
     assert "measured before" in (tmp_path / "page.html").read_text()
@@ -67,7 +70,10 @@ def test_a_saved_run_needs_no_other(notebook, tmp_path):
 def test_a_saved_run_that_failed_is_no_report(notebook, tmp_path):
     saved = nbformat.read(notebook, 4)
     error = {"ename": "KeyError", "evalue": "'label'", "traceback": []}
-    saved.cells[1].outputs = [nbformat.v4.new_output("error", **error)]
+    saved.cells[1] |= {
+        "outputs": [nbformat.v4.new_output("error", **error)],
+        "execution_count": 1,
+    }
     nbformat.write(saved, notebook)
     with pytest.raises(ValueError, match=r"cell 2 ended in KeyError: 'label'\. Mend it"):
         write_report(notebook, tmp_path / "page.html")
@@ -79,7 +85,10 @@ def test_a_saved_run_that_failed_is_no_report(notebook, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["work.ipynb"], "holds no outputs. Run it and save it first, or let it be run: --run"),
+        (
+            ["work.ipynb"],
+            "cell 2 has not been run. Run the whole notebook and save it",
+        ),
         (["nowhere.ipynb"], "there is no file 'nowhere.ipynb'"),
         (["text.ipynb"], "'text.ipynb' is no notebook"),
         (["work.ipynb", "--output", "page.pdf"], "output must end in .html"),
@@ -112,6 +121,14 @@ def test_a_kernel_that_dies_is_no_traceback(tmp_path):
     assert not (tmp_path / "hungry.html").exists()
 
 
+def test_a_kernel_that_is_not_there_is_named(tmp_path):
+    path = tmp_path / "foreign.ipynb"
+    spec = {"kernelspec": {"name": "no-such", "display_name": "none", "language": "python"}}
+    nbformat.write(new_notebook(cells=[new_code_cell("1")], metadata=spec), path)
+    with pytest.raises(ValueError, match="kernel 'no-such' it asks for is not installed"):
+        write_report(path, tmp_path / "foreign.html", run=True, progress=False)
+
+
 def test_the_provenance_names_data_weights_versions_and_date(tmp_path):
     weights = tmp_path / "mine.weights.h5"
     weights.write_bytes(b"numbers")
@@ -123,7 +140,7 @@ def test_the_provenance_names_data_weights_versions_and_date(tmp_path):
     assert facts["date"] == "2026-01-02 03:04"
     assert facts["data: train"] == split.fingerprint()
     for file, content in ((weights, b"numbers"), (other, b"others")):
-        assert facts[f"weights: {file}"] == f"sha256 {hashlib.sha256(content).hexdigest()}"
+        assert facts[f"file: {file}"] == f"sha256 {hashlib.sha256(content).hexdigest()}"
     assert facts["Python"].count(".") == 2
     assert facts["keras"] == keras.__version__
 

@@ -77,6 +77,27 @@ def contradictions(data: FerDataset) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["split", "index", "copies", "labels"])
 
 
+def plot_contradictions(data: FerDataset, table: pd.DataFrame) -> np.ndarray:
+    """Show pictures whose copies contradict each other, with all their labels.
+
+    Parameters
+    ----------
+    data : FerDataset
+    table : pandas.DataFrame
+        A few rows, one at least, of `contradictions`.
+
+    Returns
+    -------
+    ndarray of Axes, shape (number of rows,)
+    """
+    axes = new_grid(1, len(table), (1.8 * len(table), 2.2))[0]
+    for ax, row in zip(axes, table.itertuples(), strict=True):
+        ax.imshow(data.splits()[row.split].images[row.index], cmap="gray", vmin=0, vmax=255)
+        ax.set_title(row.labels.replace(", ", "\n"), fontsize="medium")
+        ax.axis("off")
+    return axes
+
+
 def plot_light(split: Split) -> np.ndarray:
     """Draw how brightness and contrast are spread, for each emotion.
 
@@ -194,9 +215,10 @@ def plot_feature_map(
     ax : Axes, optional
     """
     ax = panels(ax, 1, size=(6.5, 6))[0]
+    size = np.clip(8000 / max(len(labels), 1), 8, 60)  # few dots are drawn larger
     for label, emotion in enumerate(EMOTIONS):
         x, y = places[labels == label].T
-        ax.scatter(x, y, s=8, color=EMOTION_COLORS[emotion], label=emotion, linewidths=0)
+        ax.scatter(x, y, s=size, color=EMOTION_COLORS[emotion], label=emotion, linewidths=0)
     ax.set(xticks=[], yticks=[], title=title)
     ax.spines[:].set_visible(False)
     ax.legend(frameon=False, markerscale=3, loc="center left", bbox_to_anchor=(1, 0.5))

@@ -47,9 +47,11 @@ def bootstrap_table(
     Raises
     ------
     ValueError
-        If `probabilities` is empty or an array in it does not fit `labels`.
+        If `probabilities` is empty, an array in it does not fit `labels` or holds what is no
+        probability, or `resamples` is below 1.
     """
     check_probabilities(probabilities, labels)
+    check_resamples(resamples)
     rows = []
     for name, each in probabilities.items():
         counts = report_on(each, labels).confusion
@@ -62,6 +64,12 @@ def bootstrap_table(
         intervals |= dict(zip(EMOTIONS, recalls, strict=True))
         rows += [(name, metric, float(v), *intervals[metric]) for metric, v in measured.items()]
     return pd.DataFrame(rows, columns=["network", "metric", "value", "low", "high"])
+
+
+def check_resamples(resamples: int) -> None:
+    """Raise ValueError unless a bootstrap draws once at least."""
+    if resamples < 1:
+        raise ValueError(f"resamples must be at least 1, got {resamples}.")
 
 
 def percentile_interval(values: np.ndarray) -> tuple[float, float]:
@@ -129,7 +137,7 @@ def plot_intervals(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         lengths = [rows["value"] - rows["low"], rows["high"] - rows["value"]]
         style = {"fmt": "o", "capsize": 3, "color": colors[name], "label": name}
         ax.errorbar(x, rows["value"], yerr=np.maximum(lengths, 0), **style)
-    summaries = sum(metric in SUMMARIES for metric in metrics)
+    summaries = sum(metric not in EMOTIONS for metric in metrics)
     ax.axvline(summaries - 0.5, color="grey", linestyle=":")
     ax.set_xticks(range(len(metrics)), [str(m).replace(" ", "\n") for m in metrics])
     ax.set(ylabel="Share (emotions: recall)", ylim=(0, 1))

@@ -289,5 +289,6 @@ def plot_robustness(table: pd.DataFrame) -> np.ndarray:
         ax.set(title=name, xlabel=rows["unit"].iloc[0], ylim=(0, 1))
         ax.yaxis.set_major_formatter(PercentFormatter(1))
         ax.spines[["top", "right"]].set_visible(False)
-    grid[0, 0].legend(frameon=False, loc="lower left")
+    handles = grid[0, 0].get_legend_handles_labels()
+    grid[0, 0].figure.legend(*handles, frameon=False, loc="outside upper center", ncols=len(colors))
     return grid

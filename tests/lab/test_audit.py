@@ -51,6 +51,12 @@ def test_contradictions_name_all_labels(data):
     assert audit.contradictions(FerDataset(data.train, data.validation)).empty
 
 
+def test_contradictions_are_shown_with_their_labels(data):
+    (ax,) = audit.plot_contradictions(data, audit.contradictions(data))
+    assert np.array_equal(ax.images[0].get_array(), FACES[0])
+    assert ax.get_title() == "fear\nhappy"
+
+
 def test_an_empty_split_has_no_blank_faces():
     assert audit.is_blank(Split(FACES[:0], np.zeros(0, np.int64))).tolist() == []
 

@@ -138,6 +138,7 @@ def test_a_disagreement_shows_face_bars_and_who_is_right():
     [
         (lambda p, y, s: bootstrap_table({}, y), "must hold those of one network at least"),
         (lambda p, y, s: bootstrap_table({"one": p[:1]}, y), r"got the shape \(1, 7\)"),
+        (lambda p, y, s: bootstrap_table({"one": p}, y, resamples=0), "resamples must be at least"),
         (lambda p, y, s: mcnemar_table({"one": p}, y), "two networks or more, got one"),
         (
             lambda p, y, s: plot_disagreements(s, find_disagreements(p, p, y), {"a": p, "b": p}),

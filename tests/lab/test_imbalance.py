@@ -89,7 +89,9 @@ def test_the_summary_counts_as_by_hand():
     interval = summary.loc[("none", "angry"), ["low", "high"]].tolist()
     assert interval == pytest.approx([0.5 - half, 0.5 + half], abs=0.01)
     assert np.isnan(summary.loc[("none", "sad"), "value"])
-    assert [m for n, m in summary.index if n == "none"][2:] == list(EMOTIONS)
+    without = summary.loc[("smote", "balanced accuracy without disgust"), ["value", "gain"]]
+    assert without.tolist() == pytest.approx([0.5, 0])
+    assert [m for n, m in summary.index if n == "none"][3:] == list(EMOTIONS)
 
 
 def test_a_spread_between_seeds_widens_the_interval():
@@ -109,6 +111,29 @@ def test_the_verdict_speaks_of_shown_differences_only():
     assert "disgust by 100.0 points (100.0 to 100.0)" in smote
     assert "lowers" not in smote
     assert "- **random** changes nothing that these runs can show." in lines
+
+
+def test_any_method_can_be_the_base():
+    summary = imbalance.summarize(made_up(), base="smote")
+    lines = imbalance.verdict(summary).splitlines()
+    others = ["none", "class weights", "random", "logit adjustment"]
+    assert [line.split("**")[1] for line in lines] == others
+    assert all("lowers accuracy by 50.0 points (" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "options", "message"),
+    [
+        (lambda t: t, {"base": "SMOTE"}, "base must be one of none, class weights, .* got 'SMOTE'"),
+        (lambda t: t, {"resamples": 0}, "resamples must be at least 1, got 0"),
+        (lambda t: t[:0], {}, "predictions must have the column label"),
+        (lambda t: t.drop(columns="smote 2"), {}, "such as 'smote 1', all with labels from 0"),
+        (lambda t: t.assign(**{"none 1": np.nan}), {}, "all with labels from 0 to 6"),
+    ],
+)
+def test_what_cannot_be_summarized_is_refused(spoil, options, message):
+    with pytest.raises(ValueError, match=message):
+        imbalance.summarize(spoil(made_up()), **options)
 
 
 def test_weights_balance_the_emotions_that_there_are():

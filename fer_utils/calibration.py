@@ -117,8 +117,9 @@ def cross_fitted(
     Raises
     ------
     ValueError
-        If there are fewer faces than folds.
+        As `calibration_bins` does, or if there are fewer faces than folds.
     """
+    _check_rows("probabilities", probabilities, labels)
     if len(labels) < folds:
         raise ValueError(f"labels must hold at least {folds} faces, one a fold, got {len(labels)}.")
     tempered = np.empty_like(probabilities)

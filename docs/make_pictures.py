@@ -1,4 +1,4 @@
-"""Draws the README's picture: ``python docs/make_pictures.py``."""
+"""Draws the pictures of the README and the model card: ``python docs/make_pictures.py``."""
 
 from pathlib import Path
 
@@ -7,15 +7,16 @@ import matplotlib
 matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
+import pandas as pd
 from matplotlib.cbook import get_sample_data
 from skimage import data as samples
 
-from fer_utils import EmotionRecognizer, draw_faces, load_image, plot_probabilities
+from fer_utils import EmotionRecognizer, draw_faces, load_image, plot_history, plot_probabilities
 
 DOCS = Path(__file__).parent
 
 
-def main() -> None:
+def draw_recognition() -> None:
     """Recognise two portraits in the public domain and draw what was found."""
     hopper = load_image(get_sample_data("grace_hopper.jpg", asfileobj=False))
     portraits = [hopper[:512, :512], samples.astronaut()]
@@ -29,5 +30,17 @@ def main() -> None:
     figure.savefig(DOCS / "result.png", dpi=90)
 
 
+def draw_training() -> None:
+    """Draw the histories of the runs that made the networks, one run after the other."""
+    runs = pd.read_csv(DOCS / "training.csv")
+    figure, grid = plt.subplots(2, 2, figsize=(11, 8), layout="constrained")
+    for axes, (network, history) in zip(grid, runs.groupby("network"), strict=True):
+        plot_history(history.drop(columns="epoch"), ax=axes)
+        for ax in axes:
+            ax.set_title(f"{network}: {ax.get_title().lower()}", pad=18)
+    figure.savefig(DOCS / "training.png", dpi=90)
+
+
 if __name__ == "__main__":
-    main()
+    draw_recognition()
+    draw_training()

@@ -83,6 +83,7 @@ def training_batches(
     seed: int,
     strength: float = 1.0,
     class_weights: np.ndarray | None = None,
+    soft_labels: np.ndarray | None = None,
 ) -> Iterator[tuple[np.ndarray, ...]]:
     """Yield augmented batches without end, every epoch in a new order.
 
@@ -93,9 +94,10 @@ def training_batches(
     Yields
     ------
     (ndarray of float32 (batch, size, size, 1), ndarray of float32 (batch, 7))
-        Pixels from 0 to 255 and one-hot labels; with `class_weights`, float (7,), also the weight
-        of each face, (batch,).
+        Pixels from 0 to 255 and one-hot labels, or their rows of `soft_labels`, float (n, 7); with
+        `class_weights`, float (7,), also the weight of each face, (batch,).
     """
+    targets = one_hot(split.labels) if soft_labels is None else soft_labels
     steps = steps_per_epoch(split, batch_size)
     step = first_step
     while True:
@@ -105,9 +107,10 @@ def training_batches(
         chosen = order[batch * batch_size : (batch + 1) * batch_size]
         rng = np.random.default_rng([seed, epoch, batch])
         faces = augment(split.images[chosen], rng, strength * strength_at(epoch, epochs))
-        labels = split.labels[chosen]
-        weights = () if class_weights is None else (class_weights[labels].astype(np.float32),)
-        yield resize(faces, image_size)[..., None], one_hot(labels), *weights
+        weights = ()
+        if class_weights is not None:
+            weights = (class_weights[split.labels[chosen]].astype(np.float32),)
+        yield resize(faces, image_size)[..., None], targets[chosen], *weights
         step += 1
 
 

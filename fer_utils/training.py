@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import hashlib
 import itertools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,7 +15,9 @@ from .augmentation import one_hot, resize, steps_per_epoch, training_batches
 from .balance import METHODS, oversample
 from .commands import mistakes_as_lines
 from .data import Split, drop_duplicates, load_dataset
+from .distillation import blend_labels
 from .models import at_size, build_vgg, load_weights
+from .norm_statistics import NormStatistics
 from .optimization import compile_network
 from .runs import (
     BEST_FILE,
@@ -26,7 +29,14 @@ from .runs import (
     TimeLeft,
     fit,
 )
-from .training_checks import check_data, checked_class_weights, checked_settings, checked_sizes
+from .training_checks import (
+    check_data,
+    checked_class_weights,
+    checked_settings,
+    checked_sizes,
+    checked_soft_labels,
+)
+from .vote import SoftVote
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
@@ -45,6 +55,7 @@ def train(
     augmentation: float = 1.0,
     image_sizes: Mapping[int, int] | None = None,
     class_weights: Mapping[str, float] | None = None,
+    soft_labels: np.ndarray | None = None,
     seed: int = 42,
     resume: bool = True,
     progress: bool = True,
@@ -53,7 +64,8 @@ def train(
 
     SGD with Nesterov momentum on augmented faces; the learning rate warms up, then falls to
     zero along a cosine (Loshchilov and Hutter, 2017). Validation and the weights kept are those
-    of an exponential moving average of the weights (Polyak and Juditsky, 1992).
+    of an exponential moving average of the weights (Polyak and Juditsky, 1992), with batch norm's
+    statistics taken anew for them.
 
     Parameters
     ----------
@@ -82,6 +94,9 @@ def train(
         Default: the size of `model` throughout. The last size must be that of `model`.
     class_weights : mapping of str to float, optional
         How much a face of each emotion counts in the loss, above 0. Default: all 1.
+    soft_labels : ndarray of float, shape (n, 7), optional
+        Probabilities that the faces of `train_split` are to be given, such as `blend_labels`
+        makes of what trained networks say. Default: the labels, each with probability 1.
     seed : int
         Seeds order, augmentation and dropout. (The start weights are drawn in `build_vgg`:
         call ``keras.utils.set_random_seed`` before it.)
@@ -115,11 +130,13 @@ def train(
         seed=seed,
     )
     weights = checked_class_weights(class_weights)
+    targets = checked_soft_labels(soft_labels, train_split)
     sizes = checked_sizes(image_sizes, settings["epochs"], model.input_shape[1])
     settings |= {
         "image_sizes": {str(first): size for first, size in sizes.items()},
         "dropout": [one.rate for one in model.layers if isinstance(one, keras.layers.Dropout)],
         "class_weights": weights,
+        "soft_labels": None if targets is None else _checksum(targets),
         "parameters": model.count_params(),
         "train": train_split.fingerprint(),
         "validation": validation_split.fingerprint(),
@@ -156,6 +173,7 @@ def train(
                     seed=seed,
                     strength=augmentation,
                     class_weights=None if weights is None else np.array(weights),
+                    soft_labels=targets,
                 ),
                 shuffle=False,  # the batches come shuffled
                 steps_per_epoch=run.steps,
@@ -163,7 +181,10 @@ def train(
                 epochs=stop,
                 validation_data=_validation_arrays(validation_split, size),
                 validation_batch_size=batch_size,
-                callbacks=[*_callbacks(run, model, first, size, seed), *([bar] * progress)],
+                callbacks=[
+                    *_callbacks(run, model, train_split, first, size, seed),
+                    *([bar] * progress),
+                ],
                 verbose=0,
             )
     run.load_best(model)
@@ -171,13 +192,19 @@ def train(
 
 
 def _callbacks(
-    run: RunFolder, model: keras.Model, first_epoch: int, size: int, seed: int
+    run: RunFolder,
+    model: keras.Model,
+    train_split: Split,
+    first_epoch: int,
+    size: int,
+    seed: int,
 ) -> list[keras.callbacks.Callback]:
     return [
         StopDiverged(run),
         DropoutSeeds(seed),
         BestWeights(run, model, first_epoch),
         keras.callbacks.SwapEMAWeights(),
+        NormStatistics(train_split, size, seed),
         KeepState(run, size),
     ]
 
@@ -190,6 +217,10 @@ def _stages(sizes: dict[int, int], epochs: int) -> Iterator[tuple[int, int, int]
 
 def _validation_arrays(split: Split, size: int) -> tuple[np.ndarray, np.ndarray]:
     return resize(split.images, size)[..., None], one_hot(split.labels)
+
+
+def _checksum(array: np.ndarray) -> str:
+    return hashlib.sha256(array.tobytes()).hexdigest()[:16]
 
 
 def _image_sizes(text: str) -> dict[int, int]:
@@ -225,6 +256,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--dropout", type=float, default=0.1, help="share dropped after each max-pool")
     add("--image-sizes", type=_image_sizes, default="48", help="one size, or EPOCH:SIZE,...")
     add("--seed", type=int, default=42, help="of start weights, order, augmentation, dropout")
+    add(
+        "--teachers",
+        nargs="+",
+        metavar="FILE",
+        help="weights files of trained networks: what they say about a face, on average, counts "
+        "as much as its label",
+    )
     add("--weights", help="weights file that a new run starts from, instead of from chance")
     add(
         "--precision",
@@ -251,9 +289,11 @@ def _train_as_told(args: argparse.Namespace) -> None:
     if args.weights:
         model.set_weights(load_weights(args.weights).get_weights())
     data = drop_duplicates(load_dataset(args.data, on_error=args.on_error))
+    faces = oversample(data.train, args.method, random_state=args.seed)
+    teachers = SoftVote.from_weights(args.teachers) if args.teachers else None
     history = train(
         model,
-        oversample(data.train, args.method, random_state=args.seed),
+        faces,
         data.validation,
         run_dir=args.run_dir,
         epochs=args.epochs,
@@ -263,6 +303,7 @@ def _train_as_told(args: argparse.Namespace) -> None:
         label_smoothing=args.label_smoothing,
         augmentation=args.augmentation,
         image_sizes=args.image_sizes,
+        soft_labels=blend_labels(faces, teachers) if teachers else None,
         seed=args.seed,
     )
     # As `train` chooses: among the epochs at the last picture size.

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import keras
+import numpy as np
 
 from .data import Split
 from .emotions import EMOTIONS
@@ -124,3 +125,25 @@ def checked_class_weights(class_weights: Mapping[str, float] | None) -> list[flo
     if not all(0 < weight < math.inf for weight in plain):
         raise ValueError(f"class_weights must be above 0 and finite, got {dict(class_weights)!r}.")
     return plain
+
+
+def checked_soft_labels(soft_labels: np.ndarray | None, split: Split) -> np.ndarray | None:
+    """Return them as float32; raise ValueError unless each face has probabilities that sum to 1."""
+    if soft_labels is None:
+        return None
+    expected = (len(split), len(EMOTIONS))
+    plain = np.asarray(soft_labels)
+    if plain.shape != expected or not np.issubdtype(plain.dtype, np.floating):
+        raise ValueError(
+            f"soft_labels must be a float array of shape {expected}, a row for each face of "
+            f"train_split, got {plain.dtype} of shape {plain.shape}."
+        )
+    sums = plain.sum(axis=1)
+    wrong = ~((plain >= 0).all(axis=1) & (np.abs(sums - 1) < 1e-3))  # also where NaN
+    if wrong.any():
+        first = int(wrong.argmax())
+        raise ValueError(
+            "soft_labels must be probabilities, at least 0 and summing to 1 in every row, got "
+            f"{plain[first].tolist()} in row {first}."
+        )
+    return plain.astype(np.float32)

@@ -155,6 +155,15 @@ def test_a_face_weighs_what_its_emotion_does():
         assert weight.tolist() == (labels @ weights).tolist()
 
 
+def test_soft_labels_come_with_their_faces(flat_faces):
+    soft = np.random.default_rng(0).dirichlet(np.ones(7), 38).astype(np.float32)
+    stream = training_batches(
+        flat_faces, batch_size=8, image_size=48, epochs=1, first_step=0, seed=7, soft_labels=soft
+    )
+    pixels, labels = next(stream)
+    assert np.array_equal(labels, soft[pixels[:, 0, 0, 0].astype(int)])
+
+
 def orders(split: Split, seed: int) -> list[list[int]]:
     """Return the faces of three epochs in the order in which they come."""
     stream = training_batches(split, batch_size=8, image_size=48, epochs=3, first_step=0, seed=seed)

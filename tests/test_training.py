@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[1]
 TINY = load_dataset(ROOT / "tests/fixtures/tiny_fer2013.zip", cache=False, progress=False)
 TRAIN, VALIDATION = TINY.train.take(slice(0, 96)), TINY.validation
 STEPS = 6  # an epoch, in batches of 16
+SOFT = np.full((len(TRAIN), 7), 1 / 7)
 EVEN = dict.fromkeys(EMOTIONS, 1.0)
 OPTIONS = {
     "epochs": 4,
@@ -162,6 +163,16 @@ def test_the_log_measures_the_averaged_weights_that_are_kept(whole_run):
     assert not np.allclose(averaged["layers/dense/vars/0"], raw["layers/dense/vars/0"])
 
 
+def test_the_weights_kept_have_the_statistics_of_whole_faces(whole_run):
+    model = narrow()
+    model.load_weights(whole_run / "best.weights.h5")
+    norm = next(x for x in model.layers if isinstance(x, layers.BatchNormalization))
+    entering = keras.Model(model.inputs[0], norm.input)(TRAIN.images[..., None].astype(np.float32))
+    mean, variance = (keras.ops.convert_to_numpy(x) for x in keras.ops.moments(entering, (0, 1, 2)))
+    assert np.allclose(norm.moving_mean, mean, rtol=1e-3, atol=1e-4)
+    assert np.allclose(norm.moving_variance, variance, rtol=1e-2)
+
+
 def test_the_network_ends_with_the_weights_of_the_best_epoch(whole_run):
     returned, best = (arrays_in(whole_run / f"{n}.weights.h5") for n in ("returned", "best"))
     assert all(np.array_equal(returned[key], best[key]) for key in best)
@@ -194,6 +205,7 @@ def test_a_finished_run_returns_its_log_and_touches_nothing(copy_of_run):
         ({"image_sizes": {0: 36, 2: 48}}, "image_sizes="),
         ({"seed": 1}, "seed=42, this one has seed=1"),
         ({"class_weights": EVEN}, "class_weights=None, this one has class_weights="),
+        ({"soft_labels": SOFT}, "soft_labels=None, this one has soft_labels='"),
         ({"resume": False}, "already holds a run. Choose another folder, or pass resume=True"),
     ],
 )
@@ -251,6 +263,11 @@ def test_a_folder_that_is_a_file_is_refused(tmp_path):
         ({"class_weights": {"happy": 1.0}}, "class_weights must name each of angry, .* once, got"),
         ({"class_weights": EVEN | {"sad": 0}}, "class_weights must be above 0 and finite, got"),
         ({"class_weights": EVEN | {"sad": np.inf}}, "class_weights must be above 0 and finite"),
+        ({"soft_labels": SOFT[1:]}, r"a float array of shape \(96, 7\), .* got float64 of .*95, 7"),
+        ({"soft_labels": TRAIN.labels}, r"soft_labels must be a float array .* got int64 of"),
+        ({"soft_labels": 2 * SOFT}, r"summing to 1 in every row, got \[0\.28.* in row 0"),
+        ({"soft_labels": SOFT - np.eye(96, 7)}, r"must be probabilities, .* in row 0"),
+        ({"soft_labels": np.full_like(SOFT, np.nan)}, r"got \[nan, .* in row 0"),
     ],
 )
 def test_a_wrong_argument_is_named_and_leaves_no_folder(tmp_path, options, message):
@@ -282,6 +299,13 @@ def test_an_emotion_that_weighs_more_is_named_more_often(tmp_path):
         for model in (plain, weighted)
     ]
     assert named[1] > named[0] + 10
+
+
+def test_soft_labels_are_learned_in_place_of_the_labels(tmp_path):
+    model = narrow()
+    fear = np.tile(np.eye(7)[EMOTIONS.index("fear")], (len(TRAIN), 1))
+    run(tmp_path / "run", model, learning_rate=0.05, soft_labels=fear)
+    assert evaluate(model, VALIDATION).confusion[:, EMOTIONS.index("fear")].sum() == len(VALIDATION)
 
 
 @pytest.mark.parametrize("name", ["train_split", "validation_split"])
@@ -369,6 +393,12 @@ def test_the_command_trains_the_real_network(tmp_path, monkeypatch, capsys):
     best = folder / "best.weights.h5"
     assert load_weights(best).count_params() == settings["parameters"] == 7_056_199
     assert best.stat().st_size < 4 * 7_056_199 * 1.05  # float32 weights and little else
+
+    student = tmp_path / "student"
+    arguments[-1] = str(student)
+    training.main([*arguments, "--epochs", "1", "--batch-size", "16", "--teachers", str(best)])
+    assert settings["soft_labels"] is None
+    assert json.loads((student / "run.json").read_text())["soft_labels"]
 
 
 def test_an_interrupted_process_ends(tmp_path):

@@ -4,10 +4,13 @@ import numpy as np
 
 from .augmentation import one_hot
 from .data import Split
+from .evaluation import probabilities_by_name
 from .vote import SoftVote
 
 
-def blend_labels(split: Split, teachers: SoftVote, share: float = 0.5) -> np.ndarray:
+def blend_labels(
+    split: Split, teachers: SoftVote, share: float = 0.5, *, progress: bool = True
+) -> np.ndarray:
     """Make soft labels of the labels and of what teachers say about the same faces.
 
     Distillation (Hinton et al., "Distilling the Knowledge in a Neural Network", 2015) from
@@ -23,6 +26,8 @@ def blend_labels(split: Split, teachers: SoftVote, share: float = 0.5) -> np.nda
         The networks, of which the plain mean counts.
     share : float
         How much the teachers count, from 0 (labels only) to 1 (teachers only).
+    progress : bool
+        Whether to show how many teachers have been asked.
 
     Returns
     -------
@@ -36,5 +41,5 @@ def blend_labels(split: Split, teachers: SoftVote, share: float = 0.5) -> np.nda
     """
     if not 0 <= share <= 1:
         raise ValueError(f"share must be between 0 and 1, got {share!r}.")
-    taught = teachers.predict_proba(split.images)
+    taught = probabilities_by_name(teachers, split.images, progress=progress)["vote"]
     return (share * taught + (1 - share) * one_hot(split.labels)).astype(np.float32)

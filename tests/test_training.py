@@ -17,6 +17,7 @@ from keras import layers
 from fer_utils import EMOTIONS, evaluate, load_dataset, runs, train, training
 from fer_utils.data import Split
 from fer_utils.models import load_weights
+from fer_utils.training_parser import training_parser
 
 ROOT = Path(__file__).parents[1]
 TINY = load_dataset(ROOT / "tests/fixtures/tiny_fer2013.zip", cache=False, progress=False)
@@ -425,10 +426,10 @@ def test_an_interrupted_process_ends(tmp_path):
 def test_picture_sizes_on_the_command_line(text, sizes, capsys):
     arguments = ["--data", "d", "--run-dir", "r", "--image-sizes", text]
     if sizes:
-        assert training._parser().parse_args(arguments).image_sizes == sizes
+        assert training_parser().parse_args(arguments).image_sizes == sizes
         return
     with pytest.raises(SystemExit):
-        training._parser().parse_args(arguments)
+        training_parser().parse_args(arguments)
     assert (
         "expected EPOCH:SIZE,EPOCH:SIZE such as 0:36,40:48, got '36,48'" in capsys.readouterr().err
     )

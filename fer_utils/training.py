@@ -94,8 +94,9 @@ def train(
     class_weights : mapping of str to float, optional
         How much a face of each emotion counts in the loss, above 0. Default: all 1.
     soft_labels : ndarray of float, shape (n, 7), optional
-        Probabilities that the faces of `train_split` are to be given, such as `blend_labels`
-        makes of what trained networks say. Default: the labels, each with probability 1.
+        Probabilities that the faces of `train_split` are to be given, such as
+        `fer_utils.distillation.blend_labels` makes of what trained networks say. Default: the
+        labels, each with probability 1.
     seed : int
         Seeds order, augmentation and dropout. (The start weights are drawn in `build_vgg`:
         call ``keras.utils.set_random_seed`` before it.)

@@ -27,16 +27,3 @@ def test_teachers_who_contradict_a_label_share_its_probability(teachers):
     assert blended.dtype == np.float32
     assert blended[1] == pytest.approx([0.02, 0.02, 0.02, 0.5 + 0.2, 0.11, 0.11, 0.02])
     assert blended[2] == pytest.approx([0.02, 0.02, 0.02, 0.2, 0.11, 0.11, 0.5 + 0.02])
-
-
-@pytest.mark.parametrize("share", [0, 0.3, 1])
-def test_labels_and_teachers_have_their_shares(teachers, share):
-    said = teachers.predict_proba(SPLIT.images)
-    blended = blend_labels(SPLIT, teachers, share, progress=False)
-    assert np.allclose(blended, share * said + (1 - share) * np.eye(7)[SPLIT.labels])
-
-
-@pytest.mark.parametrize("share", [-0.1, 1.1, np.nan])
-def test_a_share_is_no_more_than_all(teachers, share):
-    with pytest.raises(ValueError, match="share must be between 0 and 1, got"):
-        blend_labels(SPLIT, teachers, share)

@@ -195,10 +195,11 @@ def test_the_live_webcam_recognises_releases_and_saves_no_picture(page, lab):
 
     restart_kernel(page)
     page.wait_for_function(CAMERA_IS_OFF)
-    wait_for_status(page, "The kernel is gone, so the camera is off. Run the cells again.")
+    wait_for_status(page, gone := "The kernel is gone, so the camera is off. Run the cells again.")
     page.get_by_text("| Idle").wait_for()
     run_cell(page, 0)
     run_cell(page, 1)
+    page.locator(".fer-status", has_text=gone).wait_for(state="detached")  # the old widget
     start_camera(page)
 
 

@@ -25,11 +25,16 @@ class NormStatistics(keras.callbacks.Callback):
 
     def __init__(self, split: Split, size: int, seed: int) -> None:
         super().__init__()
-        chosen = np.random.default_rng(seed).permutation(len(split))[:FACES]
-        self._faces = resize(split.images[chosen], size)[..., None]
+        self._faces = sample_faces(split, size, seed)
 
     def on_test_begin(self, logs: dict | None = None) -> None:
         take_statistics(self.model, self._faces)
+
+
+def sample_faces(split: Split, size: int, seed: int) -> np.ndarray:
+    """Return up to `FACES` whole faces, drawn at random, float32 (n, size, size, 1)."""
+    chosen = np.random.default_rng(seed).permutation(len(split))[:FACES]
+    return resize(split.images[chosen], size)[..., None]
 
 
 def take_statistics(network: keras.Model, faces: np.ndarray) -> None:

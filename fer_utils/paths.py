@@ -22,7 +22,7 @@ def checked_target(argument: str, path: object, suffix: str) -> Path:
     if not isinstance(path, str | Path):
         raise TypeError(f"{argument} must name the file to write, got {type(path).__name__}")
     target = Path(os.path.expanduser(path))
-    if target.suffix.lower() != suffix:
+    if not target.name.lower().endswith(suffix):
         raise ValueError(
             f"{argument} must end in {suffix}, the format that is written, got {str(path)!r}"
         )

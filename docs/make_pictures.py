@@ -33,7 +33,7 @@ def draw_recognition() -> None:
 def draw_training() -> None:
     """Draw the histories of the runs that made the networks, one run after the other."""
     runs = pd.read_csv(DOCS / "training.csv")
-    figure, grid = plt.subplots(2, 2, figsize=(14, 8), layout="constrained")
+    figure, grid = plt.subplots(3, 2, figsize=(14, 12), layout="constrained")
     for axes, (network, history) in zip(grid, runs.groupby("network"), strict=True):
         plot_history(history.drop(columns="epoch"), ax=axes)
         for ax in axes:

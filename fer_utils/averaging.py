@@ -15,6 +15,7 @@ from .models import load_weights
 from .norm_statistics import sample_faces, take_statistics
 from .paths import checked_target, write_whole
 from .vote import SoftVote
+from .weights import find_weights
 
 SIZE = 48  # px, of the faces that batch norm's statistics are taken of
 
@@ -42,10 +43,13 @@ def average_weights(paths: Sequence[str | Path], faces: np.ndarray) -> keras.Mod
     Raises
     ------
     FileNotFoundError, ValueError
-        If there are fewer than two paths, or one is not the weights file of such a network.
+        If there are fewer than two paths, two are the same, or one is not the weights file of
+        such a network.
     """
-    if len(paths) < 2:
-        raise ValueError(f"paths must name at least two weights files, got {len(paths)}.")
+    different = {find_weights(path).resolve() for path in paths}
+    if len(different) < max(2, len(paths)):
+        names = ", ".join(map(repr, map(str, paths)))
+        raise ValueError(f"paths must name at least two different weights files, got {names}.")
     networks = [load_weights(path) for path in paths]
     average, *_ = networks
     weights = zip(*(network.get_weights() for network in networks), strict=True)

@@ -35,8 +35,9 @@ def test_what_is_learned_is_the_mean_and_the_statistics_are_those_of_the_faces(p
 
 
 def test_one_network_has_no_average(paths):
-    with pytest.raises(ValueError, match="at least two weights files, got 1"):
-        average_weights(paths[:1], FACES)
+    for same in ([], paths[:1], [paths[0], paths[0]]):
+        with pytest.raises(ValueError, match="at least two different weights files, got"):
+            average_weights(same, FACES)
 
 
 def test_the_command_writes_the_average_and_compares_it(paths, tmp_path, monkeypatch, capsys):

@@ -24,7 +24,7 @@ def average_weights(paths: Sequence[str | Path], faces: np.ndarray) -> keras.Mod
     """Average the weights of networks that went on from one another.
 
     Where each began with the weights of the one before, at a learning rate that rose and fell
-    again, the mean is often better than any of them (Izmailov et al., "Averaging Weights Leads
+    again, the mean can be better than any of them (Izmailov et al., "Averaging Weights Leads
     to Wider Optima", 2018). The mean of networks that were trained apart is worth nothing.
 
     Parameters

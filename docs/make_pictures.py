@@ -31,7 +31,7 @@ def draw_recognition() -> None:
 
 
 def draw_training() -> None:
-    """Draw the histories of the runs that made the networks, one run after the other."""
+    """Draw the histories in training.csv, a row of charts for each network, run after run."""
     runs = pd.read_csv(DOCS / "training.csv")
     figure, grid = plt.subplots(3, 2, figsize=(14, 12), layout="constrained")
     for axes, (network, history) in zip(grid, runs.groupby("network"), strict=True):

@@ -14,10 +14,9 @@ from .evaluation import evaluate
 from .models import load_weights
 from .norm_statistics import sample_faces, take_statistics
 from .paths import checked_target, write_whole
+from .records import IMAGE_SIZE
 from .vote import SoftVote
 from .weights import find_weights
-
-SIZE = 48  # px, of the faces that batch norm's statistics are taken of
 
 
 def average_weights(paths: Sequence[str | Path], faces: np.ndarray) -> keras.Model:
@@ -70,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--weights", required=True, nargs="+", metavar="FILE", help="two weights files or more")
     add("--output", required=True, help="weights file to write, a new one")
     add("--method", choices=METHODS, default="none", help="how their training part was balanced")
-    add("--seed", type=int, default=42, help="of balancing and of the choice of faces")
+    add("--seed", type=int, default=42, help="of balancing, and of the faces batch norm sees")
     return parser
 
 
@@ -88,7 +87,7 @@ def _average_as_told(args: argparse.Namespace) -> None:
         raise ValueError(f"output: {args.output!r} is there already; name a new file.")
     data = drop_duplicates(load_dataset(args.data))
     train_split = oversample(data.train, args.method, random_state=args.seed)
-    average = average_weights(args.weights, sample_faces(train_split, SIZE, args.seed))
+    average = average_weights(args.weights, sample_faces(train_split, IMAGE_SIZE, args.seed))
     write_whole(target, average.save_weights)
     for path in [*args.weights, target]:
         print(f"{evaluate(SoftVote.from_weights([path]), data.validation).accuracy:.2%}  {path}")

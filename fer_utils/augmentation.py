@@ -1,13 +1,10 @@
-"""Endless batches of training faces, each a little different every time."""
+"""Changes the faces of a training batch, each a little differently every time."""
 
 import math
-from collections.abc import Iterator
 
 import keras
 import numpy as np
-
-from .data import Split
-from .emotions import EMOTIONS
+from keras import ops
 
 # Full strength: how far a training face may stray from its original.
 ROTATION_DEG = 12
@@ -22,6 +19,8 @@ ERASED_ASPECT = (0.3, 3.3)  # height over width
 FIRST_STRENGTH = 0.25
 RAMP = 0.2  # of all epochs, after which the strength is full
 
+Tensor = keras.KerasTensor
+
 
 def strength_at(epoch: int, epochs: int) -> float:
     """Return the share of the full augmentation that an epoch gets, from a quarter up to 1.
@@ -31,130 +30,117 @@ def strength_at(epoch: int, epochs: int) -> float:
     return min(1.0, FIRST_STRENGTH + (1 - FIRST_STRENGTH) * epoch / max(1, RAMP * epochs))
 
 
-def augment(images: np.ndarray, rng: np.random.Generator, strength: float = 1.0) -> np.ndarray:
+class Augmentation(keras.layers.Layer):
+    """Augments faces in training, and brings them to the size a network is training at.
+
+    Being a layer, it runs where the network does: on a GPU too, which would otherwise wait for
+    the processor.
+
+    Parameters
+    ----------
+    size : int
+        Side of the square pictures that come out, in px.
+
+    Attributes
+    ----------
+    strength : keras.Variable
+        As `augment` takes it, to be assigned before every epoch; 0 at first.
+    seed_generator : keras.random.SeedGenerator
+        The only source of chance.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__(trainable=False, dtype="float32")
+        self._size = size
+        self.seed_generator = keras.random.SeedGenerator(0)
+        self.strength = self.add_weight(name="strength", initializer="zeros", trainable=False)
+
+    def call(self, images: Tensor, training: bool = False) -> Tensor:
+        """Take uint8 (n, height, width, 1) and return float32 (n, size, size, 1), 0 to 255."""
+        pixels = ops.cast(images, "float32")
+        if training:
+            pixels = augment(pixels, self.strength, self.seed_generator)
+        return _resized(pixels, self._size)
+
+
+def augment(pixels: Tensor, strength: Tensor | float, seed: keras.random.SeedGenerator) -> Tensor:
     """Flip, turn, shift, zoom, relight and partly erase faces.
 
     Parameters
     ----------
-    images : ndarray, shape (n, height, width)
-        Pixels from 0 to 255.
-    rng : numpy.random.Generator
-        The only source of chance: the same state gives the same faces.
-    strength : float
+    pixels : tensor of float32, shape (n, height, width, 1)
+        From 0 to 255.
+    strength : tensor or float
         0 leaves the faces as they are but for the mirroring, 1 goes as far as the constants
         above say.
+    seed : keras.random.SeedGenerator
+        The only source of chance: the same state gives the same faces.
 
     Returns
     -------
-    ndarray of float32, shape (n, height, width)
-        Pixels from 0 to 255; `images` is left as it is.
+    tensor of float32, shape (n, height, width, 1)
+        From 0 to 255.
     """
-    pixels = _move(images.astype(np.float32), rng, strength)
-    pixels = _relight(pixels, rng, strength)
-    _erase(pixels, rng, strength)
-    return pixels
+    pixels = _move(pixels, strength, seed)
+    pixels = _relight(pixels, strength, seed)
+    return _erase(pixels, strength, seed)
 
 
 def resize(images: np.ndarray, size: int) -> np.ndarray:
     """Return pictures (n, height, width) as float32 (n, size, size), antialiased."""
-    if images.shape[1:] == (size, size):
-        return images.astype(np.float32)
-    resized = keras.ops.image.resize(
-        images[..., None].astype(np.float32),
-        (size, size),
-        antialias=True,
-        data_format="channels_last",
-    )
-    return keras.ops.convert_to_numpy(resized)[..., 0]
+    resized = _resized(ops.convert_to_tensor(images[..., None], "float32"), size)
+    return ops.convert_to_numpy(resized)[..., 0]
 
 
-def one_hot(labels: np.ndarray) -> np.ndarray:
-    """Return labels (n,) as float32 (n, 7)."""
-    return np.eye(len(EMOTIONS), dtype=np.float32)[labels]
+def _resized(pixels: Tensor, size: int) -> Tensor:
+    if tuple(pixels.shape[1:3]) == (size, size):
+        return pixels
+    return ops.image.resize(pixels, (size, size), antialias=True, data_format="channels_last")
 
 
-def training_batches(
-    split: Split,
-    *,
-    batch_size: int,
-    image_size: int,
-    epochs: int,
-    first_step: int,
-    seed: int,
-    strength: float = 1.0,
-    class_weights: np.ndarray | None = None,
-    soft_labels: np.ndarray | None = None,
-) -> Iterator[tuple[np.ndarray, ...]]:
-    """Yield augmented batches without end, every epoch in a new order.
-
-    What a step yields depends on `seed` and the step's number alone, so a run that was cut off
-    continues at `first_step` with the very batches it would have seen. The augmentation grows up
-    to `strength` as `strength_at` says.
-
-    Yields
-    ------
-    (ndarray of float32 (batch, size, size, 1), ndarray of float32 (batch, 7))
-        Pixels from 0 to 255 and one-hot labels, or their rows of `soft_labels`, float (n, 7); with
-        `class_weights`, float (7,), also the weight of each face, (batch,).
-    """
-    targets = one_hot(split.labels) if soft_labels is None else soft_labels
-    steps = steps_per_epoch(split, batch_size)
-    step = first_step
-    while True:
-        epoch, batch = divmod(step, steps)
-        if batch == 0 or step == first_step:
-            order = np.random.default_rng([seed, epoch]).permutation(len(split))
-        chosen = order[batch * batch_size : (batch + 1) * batch_size]
-        rng = np.random.default_rng([seed, epoch, batch])
-        faces = augment(split.images[chosen], rng, strength * strength_at(epoch, epochs))
-        weights = ()
-        if class_weights is not None:
-            weights = (class_weights[split.labels[chosen]].astype(np.float32),)
-        yield resize(faces, image_size)[..., None], targets[chosen], *weights
-        step += 1
-
-
-def steps_per_epoch(split: Split, batch_size: int) -> int:
-    """Return how many full batches an epoch has; the few faces left over sit it out."""
-    return max(1, len(split) // batch_size)
-
-
-def _move(pixels: np.ndarray, rng: np.random.Generator, strength: float) -> np.ndarray:
+def _move(pixels: Tensor, strength: Tensor | float, seed: keras.random.SeedGenerator) -> Tensor:
     """Mirror, turn, zoom and shift in one resampling, so that the faces blur only once."""
-    n, height, width = pixels.shape
-    angle = np.radians(ROTATION_DEG) * strength * rng.uniform(-1, 1, n)
-    scale = (1 + ZOOM) ** (strength * rng.uniform(-1, 1, n))
-    mirror = rng.choice([-1.0, 1.0], n)
-    shift_x, shift_y = SHIFT * strength * rng.uniform(-1, 1, (2, n)) * [[width], [height]]
+    _, height, width, _ = pixels.shape
+    chance = keras.random.uniform((5, ops.shape(pixels)[0]), -1, 1, seed=seed)
+    angle = math.radians(ROTATION_DEG) * strength * chance[0]
+    scale = ops.exp(math.log(1 + ZOOM) * strength * chance[1])
+    shift_x = SHIFT * width * strength * chance[2]
+    shift_y = SHIFT * height * strength * chance[3]
+    mirror = ops.where(chance[4] < 0, -1.0, 1.0)
     centre_x, centre_y = (width - 1) / 2, (height - 1) / 2
     # Rows of the matrix that maps an output pixel to the input pixel it is taken from.
-    a0, a1 = mirror * np.cos(angle) / scale, -np.sin(angle) / scale
-    b0, b1 = mirror * np.sin(angle) / scale, np.cos(angle) / scale
+    a0, a1 = mirror * ops.cos(angle) / scale, -ops.sin(angle) / scale
+    b0, b1 = mirror * ops.sin(angle) / scale, ops.cos(angle) / scale
     a2 = centre_x - a0 * centre_x - a1 * centre_y + shift_x
     b2 = centre_y - b0 * centre_x - b1 * centre_y + shift_y
-    zero = np.zeros(n)
-    matrices = np.stack([a0, a1, a2, b0, b1, b2, zero, zero], axis=1).astype(np.float32)
-    moved = keras.ops.image.affine_transform(
-        pixels[..., None], matrices, fill_mode="nearest", data_format="channels_last"
+    zero = ops.zeros_like(a0)
+    matrices = ops.stack([a0, a1, a2, b0, b1, b2, zero, zero], axis=1)
+    return ops.image.affine_transform(
+        pixels, matrices, fill_mode="nearest", data_format="channels_last"
     )
-    return keras.ops.convert_to_numpy(moved)[..., 0]
 
 
-def _relight(pixels: np.ndarray, rng: np.random.Generator, strength: float) -> np.ndarray:
-    n = len(pixels)
-    contrast = 1 + CONTRAST * strength * rng.uniform(-1, 1, (n, 1, 1))
-    offset = 128 * BRIGHTNESS * strength * rng.uniform(-1, 1, (n, 1, 1))
-    mean = pixels.mean(axis=(1, 2), keepdims=True)
-    return np.clip((pixels - mean) * contrast + mean + offset, 0, 255).astype(np.float32)
+def _relight(pixels: Tensor, strength: Tensor | float, seed: keras.random.SeedGenerator) -> Tensor:
+    chance = keras.random.uniform((2, ops.shape(pixels)[0], 1, 1, 1), -1, 1, seed=seed)
+    contrast = 1 + CONTRAST * strength * chance[0]
+    offset = 128 * BRIGHTNESS * strength * chance[1]
+    mean = ops.mean(pixels, axis=(1, 2), keepdims=True)
+    return ops.clip((pixels - mean) * contrast + mean + offset, 0, 255)
 
 
-def _erase(pixels: np.ndarray, rng: np.random.Generator, strength: float) -> None:
+def _erase(pixels: Tensor, strength: Tensor | float, seed: keras.random.SeedGenerator) -> Tensor:
     """Cover a rectangle of some faces with noise (Zhong et al., "Random Erasing", 2020)."""
-    _, height, width = pixels.shape
-    for index in np.flatnonzero(rng.random(len(pixels)) < ERASED_SHARE * strength):
-        area = rng.uniform(*ERASED_AREA) * height * width
-        aspect = math.exp(rng.uniform(*np.log(ERASED_ASPECT)))
-        h = min(height, max(1, round(math.sqrt(area * aspect))))
-        w = min(width, max(1, round(math.sqrt(area / aspect))))
-        top, left = rng.integers(height - h + 1), rng.integers(width - w + 1)
-        pixels[index, top : top + h, left : left + w] = rng.uniform(0, 255, (h, w))
+    _, height, width, _ = pixels.shape
+    chance = keras.random.uniform((5, ops.shape(pixels)[0], 1, 1, 1), seed=seed)
+    least, most = ERASED_AREA
+    area = (least + (most - least) * chance[0]) * height * width
+    lowest, highest = map(math.log, ERASED_ASPECT)
+    aspect = ops.exp(lowest + (highest - lowest) * chance[1])
+    h = ops.clip(ops.round(ops.sqrt(area * aspect)), 1, height)
+    w = ops.clip(ops.round(ops.sqrt(area / aspect)), 1, width)
+    top, left = ops.floor(chance[2] * (height - h + 1)), ops.floor(chance[3] * (width - w + 1))
+    y = ops.reshape(ops.arange(height, dtype="float32"), (1, height, 1, 1))
+    x = ops.reshape(ops.arange(width, dtype="float32"), (1, 1, width, 1))
+    inside = (y >= top) & (y < top + h) & (x >= left) & (x < left + w)
+    noise = keras.random.uniform(ops.shape(pixels), 0, 255, seed=seed)
+    return ops.where(inside & (chance[4] < ERASED_SHARE * strength), noise, pixels)

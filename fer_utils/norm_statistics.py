@@ -23,12 +23,13 @@ class NormStatistics(keras.callbacks.Callback):
     uses these statistics, so it goes on as if they had not been taken.
     """
 
-    def __init__(self, split: Split, size: int, seed: int) -> None:
+    def __init__(self, network: keras.Model, split: Split, seed: int) -> None:
         super().__init__()
-        self._faces = sample_faces(split, size, seed)
+        self._network = network
+        self._faces = sample_faces(split, network.input_shape[1], seed)
 
     def on_test_begin(self, logs: dict | None = None) -> None:
-        take_statistics(self.model, self._faces)
+        take_statistics(self._network, self._faces)
 
 
 def sample_faces(split: Split, size: int, seed: int) -> np.ndarray:

@@ -11,7 +11,9 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
+from .augmentation import strength_at
 from .paths import write_whole
+from .trainee import Trainee
 
 STATE_FILE = "last.weights.h5"  # network, optimizer and averages: what a run resumes from
 BEST_FILE = "best.weights.h5"  # the averaged weights of the best epoch: what one keeps
@@ -171,39 +173,44 @@ class BestWeights(keras.callbacks.Callback):
 
 
 class KeepState(keras.callbacks.Callback):
-    """Writes the log and the state after every epoch."""
+    """Writes the log and the state after every validation."""
 
     def __init__(self, run: RunFolder, size: int) -> None:
         super().__init__()
         self._run, self._size = run, size
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        if "val_loss" not in logs:
+            return
         rate = float(self.model.optimizer.learning_rate)
         row = {"epoch": epoch + 1, "image_size": self._size, "learning_rate": rate, **logs}
         self._run.write_epoch(self.model, row)
 
 
-class DropoutSeeds(keras.callbacks.Callback):
-    """Starts every epoch's dropout from a seed of its own.
+class BeginEpoch(keras.callbacks.Callback):
+    """Starts every epoch with its strength of augmentation, and chance from seeds of its own.
 
-    Weights files do not hold the state of dropout's random generators: without this, a resumed
-    run would drop other activations than the run it continues.
+    Weights files do not hold the state of random generators: without this, a resumed run would
+    drop other activations and change faces in other ways than the run it continues.
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, trainee: Trainee, augmentation: float, epochs: int, seed: int) -> None:
         super().__init__()
-        self._seed = seed
+        self._trainee, self._full_strength = trainee, augmentation
+        self._epochs, self._seed = epochs, seed
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        for index, layer in enumerate(self.model.layers):
-            if isinstance(layer, keras.layers.Dropout):
+        augmentation = self._trainee.augmentation
+        augmentation.strength.assign(self._full_strength * strength_at(epoch, self._epochs))
+        for index, layer in enumerate([augmentation, *self._trainee.student.layers]):
+            if hasattr(layer, "seed_generator"):
                 state = layer.seed_generator.state
                 sequence = np.random.SeedSequence([self._seed, epoch, index])
                 state.assign(sequence.generate_state(2).astype(state.dtype))
 
 
 class TimeLeft(keras.callbacks.Callback):
-    """One bar for the whole run, with the time left, and a line for each epoch."""
+    """One bar for the whole run, with the time left, and a line for each validation."""
 
     def __init__(self, steps: int, epochs: int) -> None:
         super().__init__()
@@ -221,6 +228,8 @@ class TimeLeft(keras.callbacks.Callback):
             self._bar.set_postfix(loss=f"{logs['loss']:.3f}", accuracy=f"{logs['accuracy']:.1%}")
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        if "val_loss" not in logs:
+            return
         self._bar.write(
             f"epoch {epoch + 1:3}/{self._epochs}: loss {logs['loss']:.3f}, accuracy "
             f"{logs['accuracy']:.1%}; validation {logs['val_loss']:.3f}, {logs['val_accuracy']:.1%}"

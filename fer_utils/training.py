@@ -4,40 +4,39 @@ import argparse
 import contextlib
 import hashlib
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import keras
 import numpy as np
 import pandas as pd
 
-from .augmentation import one_hot, resize, steps_per_epoch, training_batches
 from .balance import oversample
+from .batches import one_hot, steps_per_epoch, training_batches
 from .commands import mistakes_as_lines
 from .data import Split, drop_duplicates, load_dataset
-from .distillation import blend_labels
-from .models import at_size, build_vgg, load_weights
+from .models import build_vgg, load_weights
 from .norm_statistics import NormStatistics
 from .optimization import compile_network
 from .runs import (
     BEST_FILE,
+    BeginEpoch,
     BestWeights,
-    DropoutSeeds,
     KeepState,
     RunFolder,
     StopDiverged,
     TimeLeft,
     fit,
 )
+from .trainee import Trainee
 from .training_checks import (
     check_data,
+    check_teachers,
     checked_class_weights,
     checked_settings,
     checked_sizes,
-    checked_soft_labels,
 )
 from .training_parser import training_parser
-from .vote import SoftVote
 
 
 def train(
@@ -52,9 +51,11 @@ def train(
     weight_decay: float = 5e-3,
     label_smoothing: float = 0.1,
     augmentation: float = 1.0,
+    mixup: float = 0.0,
     image_sizes: Mapping[int, int] | None = None,
     class_weights: Mapping[str, float] | None = None,
-    soft_labels: np.ndarray | None = None,
+    teachers: Sequence[keras.Model] = (),
+    validation_freq: int = 1,
     seed: int = 42,
     resume: bool = True,
     progress: bool = True,
@@ -88,15 +89,21 @@ def train(
     augmentation : float
         How strongly the faces are changed, from 0 (only mirrored) to 1; it grows over the first
         fifth of the epochs. Few epochs learn more with less.
+    mixup : float
+        Above 0, faces are blended in pairs, labels included (Zhang et al., 2018), with shares
+        drawn from Beta(mixup, mixup). It keeps long runs from learning faces by heart.
     image_sizes : mapping of int to int, optional
         First epoch to side in px, such as ``{0: 36, 40: 48}``: small pictures train faster.
         Default: the size of `model` throughout. The last size must be that of `model`.
     class_weights : mapping of str to float, optional
         How much a face of each emotion counts in the loss, above 0. Default: all 1.
-    soft_labels : ndarray of float, shape (n, 7), optional
-        Probabilities that the faces of `train_split` are to be given, such as
-        `fer_utils.distillation.blend_labels` makes of what trained networks say. Default: the
-        labels, each with probability 1.
+    teachers : sequence of keras.Model
+        Trained networks of the same kind: what they say about a face, on average, counts as much
+        as its label.
+    validation_freq : int
+        Validate after every so many epochs, and after the last. Only then are the log, the state
+        to resume from and the best weights written: where an epoch takes a second, more often
+        would cost more than the training.
     seed : int
         Seeds order, augmentation and dropout. (The start weights are drawn in `build_vgg`:
         call ``keras.utils.set_random_seed`` before it.)
@@ -109,17 +116,18 @@ def train(
     Returns
     -------
     pandas.DataFrame
-        One row an epoch: epoch (from 1), image_size, learning_rate, loss, accuracy, val_loss,
+        One row a validation: epoch (from 1), image_size, learning_rate, loss, accuracy, val_loss,
         val_accuracy (the latter two of the averaged weights).
 
     Raises
     ------
     TypeError, ValueError
         If an argument is of the wrong kind or out of range, `run_dir` holds a run with other
-        settings or data or a damaged one, or training diverges; what the last full epoch left
+        settings or data or a damaged one, or training diverges; what the last validation left
         is kept.
     """
     check_data(model, train_split, validation_split)
+    check_teachers(teachers, model)
     settings = checked_settings(
         epochs=epochs,
         batch_size=batch_size,
@@ -127,16 +135,17 @@ def train(
         weight_decay=weight_decay,
         label_smoothing=label_smoothing,
         augmentation=augmentation,
+        mixup=mixup,
+        validation_freq=validation_freq,
         seed=seed,
     )
     weights = checked_class_weights(class_weights)
-    targets = checked_soft_labels(soft_labels, train_split)
     sizes = checked_sizes(image_sizes, settings["epochs"], model.input_shape[1])
     settings |= {
         "image_sizes": {str(first): size for first, size in sizes.items()},
         "dropout": [one.rate for one in model.layers if isinstance(one, keras.layers.Dropout)],
         "class_weights": weights,
-        "soft_labels": None if targets is None else _checksum(targets),
+        "teachers": [_checksum(teacher) for teacher in teachers],
         "parameters": model.count_params(),
         "train": train_split.fingerprint(),
         "validation": validation_split.fingerprint(),
@@ -148,7 +157,7 @@ def train(
     )
     with contextlib.closing(TimeLeft(run.steps, epochs)) as bar:
         for first, stop, size in _stages(sizes, epochs):
-            trainee = at_size(model, size)
+            trainee = Trainee(model, size, teachers)
             compile_network(
                 trainee,
                 steps=run.steps * epochs,
@@ -167,22 +176,28 @@ def train(
                 training_batches(
                     train_split,
                     batch_size=batch_size,
-                    image_size=size,
-                    epochs=epochs,
                     first_step=done * run.steps,
                     seed=seed,
-                    strength=augmentation,
+                    mixup=mixup,
                     class_weights=None if weights is None else np.array(weights),
-                    soft_labels=targets,
                 ),
                 shuffle=False,  # the batches come shuffled
                 steps_per_epoch=run.steps,
                 initial_epoch=done,
                 epochs=stop,
-                validation_data=_validation_arrays(validation_split, size),
+                validation_data=(
+                    validation_split.images[..., None],
+                    one_hot(validation_split.labels),
+                ),
                 validation_batch_size=batch_size,
+                validation_freq=[*range(validation_freq, stop, validation_freq), stop],
                 callbacks=[
-                    *_callbacks(run, model, train_split, first, size, seed),
+                    StopDiverged(run),
+                    BeginEpoch(trainee, augmentation, epochs, seed),
+                    BestWeights(run, model, first),
+                    keras.callbacks.SwapEMAWeights(),
+                    NormStatistics(trainee.student, train_split, seed),
+                    KeepState(run, size),
                     *([bar] * progress),
                 ],
                 verbose=0,
@@ -191,36 +206,17 @@ def train(
     return run.history()
 
 
-def _callbacks(
-    run: RunFolder,
-    model: keras.Model,
-    train_split: Split,
-    first_epoch: int,
-    size: int,
-    seed: int,
-) -> list[keras.callbacks.Callback]:
-    return [
-        StopDiverged(run),
-        DropoutSeeds(seed),
-        BestWeights(run, model, first_epoch),
-        keras.callbacks.SwapEMAWeights(),
-        NormStatistics(train_split, size, seed),
-        KeepState(run, size),
-    ]
-
-
 def _stages(sizes: dict[int, int], epochs: int) -> Iterator[tuple[int, int, int]]:
     """Yield (first epoch, epoch after the last, picture size) for each size."""
     for first, stop in itertools.pairwise([*sizes, epochs]):
         yield first, stop, sizes[first]
 
 
-def _validation_arrays(split: Split, size: int) -> tuple[np.ndarray, np.ndarray]:
-    return resize(split.images, size)[..., None], one_hot(split.labels)
-
-
-def _checksum(array: np.ndarray) -> str:
-    return hashlib.sha256(array.tobytes()).hexdigest()[:16]
+def _checksum(network: keras.Model) -> str:
+    digest = hashlib.sha256()
+    for weights in network.get_weights():
+        digest.update(weights.tobytes())
+    return digest.hexdigest()[:16]
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -239,7 +235,6 @@ def _train_as_told(args: argparse.Namespace) -> None:
         model.set_weights(load_weights(args.weights).get_weights())
     data = drop_duplicates(load_dataset(args.data, on_error=args.on_error))
     faces = oversample(data.train, args.method, random_state=args.seed)
-    teachers = SoftVote.from_weights(args.teachers) if args.teachers else None
     history = train(
         model,
         faces,
@@ -251,8 +246,10 @@ def _train_as_told(args: argparse.Namespace) -> None:
         weight_decay=args.weight_decay,
         label_smoothing=args.label_smoothing,
         augmentation=args.augmentation,
+        mixup=args.mixup,
         image_sizes=args.image_sizes,
-        soft_labels=blend_labels(faces, teachers) if teachers else None,
+        teachers=[load_weights(path) for path in args.teachers],
+        validation_freq=args.validation_freq,
         seed=args.seed,
     )
     # As `train` chooses: among the epochs at the last picture size.

@@ -3,17 +3,16 @@
 import math
 import numbers
 import operator
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
-import numpy as np
 
 from .data import Split
 from .emotions import EMOTIONS
 from .models import LARGEST_SIZE, SMALLEST_SIZE
 
-_WHOLE_NUMBERS = ("epochs", "batch_size", "seed")
+_WHOLE_NUMBERS = ("epochs", "batch_size", "validation_freq", "seed")
 _LIMITS = {
     "epochs": (lambda value: value >= 1, "at least 1"),
     "batch_size": (lambda value: value >= 2, "at least 2 for batch norm"),
@@ -21,6 +20,8 @@ _LIMITS = {
     "weight_decay": (lambda value: value >= 0, "at least 0"),
     "label_smoothing": (lambda value: 0 <= value < 1, "at least 0 and below 1"),
     "augmentation": (lambda value: 0 <= value <= 1, "between 0 and 1"),
+    "mixup": (lambda value: 0 <= value < math.inf, "at least 0 and finite"),
+    "validation_freq": (lambda value: value >= 1, "at least 1"),
     "seed": (lambda value: value >= 0, "at least 0"),
 }
 
@@ -47,6 +48,26 @@ def check_data(model: keras.Model, train_split: Split, validation_split: Split) 
             f"model must take grey pictures with 1 channel, got {model.input_shape[-1]}: build it "
             "with build_vgg()."
         )
+
+
+def check_teachers(teachers: Sequence[keras.Model], model: keras.Model) -> None:
+    """Raise TypeError or ValueError unless these networks can teach `model`."""
+    if not isinstance(teachers, Sequence) or isinstance(teachers, str):
+        raise TypeError(f"teachers must be a list of networks, got {teachers!r}.")
+    for teacher in teachers:
+        if not isinstance(teacher, keras.Model):
+            raise TypeError(
+                f"teachers must be networks, got {teacher!r}. On the command line, --teachers "
+                "takes weights files."
+            )
+        if teacher is model:
+            raise ValueError("teachers must not hold the network that is to learn.")
+        shapes = [(one.input_shape[-1], one.output_shape) for one in (teacher, model)]
+        if shapes[0] != shapes[1]:
+            raise ValueError(
+                f"teachers must take and return what model does, got {teacher.name!r}, which "
+                f"takes {teacher.input_shape} and returns {teacher.output_shape}."
+            )
 
 
 def checked_settings(**settings: Any) -> dict[str, int | float]:
@@ -125,25 +146,3 @@ def checked_class_weights(class_weights: Mapping[str, float] | None) -> list[flo
     if not all(0 < weight < math.inf for weight in plain):
         raise ValueError(f"class_weights must be above 0 and finite, got {dict(class_weights)!r}.")
     return plain
-
-
-def checked_soft_labels(soft_labels: np.ndarray | None, split: Split) -> np.ndarray | None:
-    """Return them as float32; raise ValueError unless each face has probabilities that sum to 1."""
-    if soft_labels is None:
-        return None
-    expected = (len(split), len(EMOTIONS))
-    plain = np.asarray(soft_labels)
-    if plain.shape != expected or not np.issubdtype(plain.dtype, np.floating):
-        raise ValueError(
-            f"soft_labels must be a float array of shape {expected}, a row for each face of "
-            f"train_split, got {plain.dtype} of shape {plain.shape}."
-        )
-    sums = plain.sum(axis=1)
-    wrong = ~((plain >= 0).all(axis=1) & (np.abs(sums - 1) < 1e-3))  # also where NaN
-    if wrong.any():
-        first = int(wrong.argmax())
-        raise ValueError(
-            "soft_labels must be probabilities, at least 0 and summing to 1 in every row, got "
-            f"{plain[first].tolist()} in row {first}."
-        )
-    return plain.astype(np.float32)

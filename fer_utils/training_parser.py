@@ -26,16 +26,19 @@ def training_parser() -> argparse.ArgumentParser:
     add("--weight-decay", type=float, default=5e-3, help="decoupled, per unit of learning rate")
     add("--label-smoothing", type=float, default=0.1, help="from 0 to below 1")
     add("--augmentation", type=float, default=1.0, help="strength, from 0 to 1")
+    add("--mixup", type=float, default=0.0, help="blend faces in pairs: Beta's parameter, as 0.2")
     add("--dropout", type=float, default=0.1, help="share dropped after each max-pool")
     add("--image-sizes", type=_image_sizes, default="48", help="one size, or EPOCH:SIZE,...")
     add("--seed", type=int, default=42, help="of start weights, order, augmentation, dropout")
     add(
         "--teachers",
         nargs="+",
+        default=[],
         metavar="FILE",
         help="weights files of trained networks: what they say about a face, on average, counts "
         "as much as its label",
     )
+    add("--validation-freq", type=int, default=1, help="epochs from one validation to the next")
     add("--weights", help="weights file that a new run starts from, instead of from chance")
     add(
         "--precision",

@@ -23,7 +23,6 @@ ROOT = Path(__file__).parents[1]
 TINY = load_dataset(ROOT / "tests/fixtures/tiny_fer2013.zip", cache=False, progress=False)
 TRAIN, VALIDATION = TINY.train.take(slice(0, 96)), TINY.validation
 STEPS = 6  # an epoch, in batches of 16
-SOFT = np.full((len(TRAIN), 7), 1 / 7)
 EVEN = dict.fromkeys(EMOTIONS, 1.0)
 OPTIONS = {
     "epochs": 4,
@@ -161,7 +160,8 @@ def test_the_log_measures_the_averaged_weights_that_are_kept(whole_run):
     # The raw weights of the last epoch are others.
     averaged = arrays_in(whole_run / "best.weights.h5")
     raw = arrays_in(whole_run / "last.weights.h5")
-    assert not np.allclose(averaged["layers/dense/vars/0"], raw["layers/dense/vars/0"])
+    (kernel,) = (name for name in raw if name.endswith("layers/dense/vars/0"))
+    assert not np.allclose(averaged["layers/dense/vars/0"], raw[kernel])
 
 
 def test_the_weights_kept_have_the_statistics_of_whole_faces(whole_run):
@@ -206,11 +206,15 @@ def test_a_finished_run_returns_its_log_and_touches_nothing(copy_of_run):
         ({"image_sizes": {0: 36, 2: 48}}, "image_sizes="),
         ({"seed": 1}, "seed=42, this one has seed=1"),
         ({"class_weights": EVEN}, "class_weights=None, this one has class_weights="),
-        ({"soft_labels": SOFT}, "soft_labels=None, this one has soft_labels='"),
+        ({"mixup": 0.2}, r"mixup=0\.0, this one has mixup=0\.2"),
+        ({"validation_freq": 2}, "validation_freq=1, this one has validation_freq=2"),
+        ({"teachers": "one"}, r"teachers=\[\], this one has teachers=\['"),
         ({"resume": False}, "already holds a run. Choose another folder, or pass resume=True"),
     ],
 )
 def test_a_run_does_not_go_on_with_other_settings(whole_run, other, message):
+    if "teachers" in other:
+        other = {"teachers": [narrow()]}
     with pytest.raises(ValueError, match=message):
         run(whole_run, **other)
 
@@ -264,11 +268,8 @@ def test_a_folder_that_is_a_file_is_refused(tmp_path):
         ({"class_weights": {"happy": 1.0}}, "class_weights must name each of angry, .* once, got"),
         ({"class_weights": EVEN | {"sad": 0}}, "class_weights must be above 0 and finite, got"),
         ({"class_weights": EVEN | {"sad": np.inf}}, "class_weights must be above 0 and finite"),
-        ({"soft_labels": SOFT[1:]}, r"a float array of shape \(96, 7\), .* got float64 of .*95, 7"),
-        ({"soft_labels": TRAIN.labels}, r"soft_labels must be a float array .* got int64 of"),
-        ({"soft_labels": 2 * SOFT}, r"summing to 1 in every row, got \[0\.28.* in row 0"),
-        ({"soft_labels": SOFT - np.eye(96, 7)}, r"must be probabilities, .* in row 0"),
-        ({"soft_labels": np.full_like(SOFT, np.nan)}, r"got \[nan, .* in row 0"),
+        ({"mixup": -0.1}, r"mixup must be at least 0 and finite, got -0\.1"),
+        ({"validation_freq": 0}, "validation_freq must be at least 1, got 0"),
     ],
 )
 def test_a_wrong_argument_is_named_and_leaves_no_folder(tmp_path, options, message):
@@ -302,11 +303,55 @@ def test_an_emotion_that_weighs_more_is_named_more_often(tmp_path):
     assert named[1] > named[0] + 10
 
 
-def test_soft_labels_are_learned_in_place_of_the_labels(tmp_path):
+def unteachable(kind: str) -> object:
+    return {
+        "file": ["best.weights.h5"],
+        "one network": narrow(),
+        "other emotions": [
+            keras.Sequential([keras.Input((48, 48, 1)), layers.Flatten(), layers.Dense(3)])
+        ],
+    }[kind]
+
+
+@pytest.mark.parametrize(
+    ("kind", "error", "message"),
+    [
+        ("file", TypeError, "teachers must be networks, got 'best.weights.h5'"),
+        ("one network", TypeError, "teachers must be a list of networks, got <"),
+        ("other emotions", ValueError, r"teachers must take and return what model does.*\(None, 3"),
+    ],
+)
+def test_what_cannot_teach_is_refused(tmp_path, kind, error, message):
+    with pytest.raises(error, match=message):
+        run(tmp_path / "run", teachers=unteachable(kind))
+
+
+def test_a_network_does_not_teach_itself(tmp_path):
     model = narrow()
-    fear = np.tile(np.eye(7)[EMOTIONS.index("fear")], (len(TRAIN), 1))
-    run(tmp_path / "run", model, learning_rate=0.05, soft_labels=fear)
-    assert evaluate(model, VALIDATION).confusion[:, EMOTIONS.index("fear")].sum() == len(VALIDATION)
+    with pytest.raises(ValueError, match="teachers must not hold the network that is to learn"):
+        run(tmp_path / "run", model, teachers=[model])
+
+
+def test_a_taught_run_goes_on_as_if_never_cut_off(tmp_path, monkeypatch):
+    options = {"epochs": 3, "image_sizes": {0: 34, 1: 48}, "teachers": [narrow()], "mixup": 0.3}
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    keep_states(monkeypatch, whole)
+    run(whole, **options)
+    shutil.copytree(whole, cut)
+    log = (whole / "history.csv").read_text().splitlines(keepends=True)
+    (cut / "history.csv").write_text("".join(log[:3]))
+    shutil.copy(cut / "state3.weights.h5", cut / "last.weights.h5")  # state1: the start weights
+    run(cut, **options)
+    assert_same_run(cut, whole)
+
+
+def test_fewer_validations_train_the_same_network(whole_run, tmp_path, capsys):
+    history = run(tmp_path, validation_freq=3, progress=True)
+    every = pd.read_csv(whole_run / "history.csv")
+    # The last of each size is validated too: its state is what the next size begins with.
+    assert history["epoch"].tolist() == [2, 3, 4]
+    assert capsys.readouterr().out.count("validation") == 3
+    pd.testing.assert_frame_equal(history, every.iloc[1:].reset_index(drop=True))
 
 
 @pytest.mark.parametrize("name", ["train_split", "validation_split"])
@@ -327,7 +372,7 @@ def test_a_diverged_run_ends_with_an_error_and_keeps_what_was_good(tmp_path, mon
 
     def spoilt_from_the_second_epoch(*arguments, **options):
         for step, (pixels, labels) in enumerate(made(*arguments, **options)):
-            yield pixels * (np.nan if step >= STEPS + 2 else 1), labels
+            yield pixels, labels * np.float32(np.nan if step >= STEPS + 2 else 1)
 
     monkeypatch.setattr(training, "training_batches", spoilt_from_the_second_epoch)
     with pytest.raises(ValueError, match=r"loss became nan in epoch 2.* a lower learning_rate"):
@@ -398,8 +443,8 @@ def test_the_command_trains_the_real_network(tmp_path, monkeypatch, capsys):
     student = tmp_path / "student"
     arguments[-1] = str(student)
     training.main([*arguments, "--epochs", "1", "--batch-size", "16", "--teachers", str(best)])
-    assert settings["soft_labels"] is None
-    assert json.loads((student / "run.json").read_text())["soft_labels"]
+    assert settings["teachers"] == []
+    assert len(json.loads((student / "run.json").read_text())["teachers"]) == 1
 
 
 def test_an_interrupted_process_ends(tmp_path):

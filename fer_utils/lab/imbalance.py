@@ -15,8 +15,9 @@ import pandas as pd
 from sklearn.utils.class_weight import compute_class_weight
 from tqdm.auto import tqdm
 
-from ..augmentation import resize, steps_per_epoch
+from ..augmentation import resize
 from ..balance import oversample
+from ..batches import steps_per_epoch
 from ..commands import mistakes_as_lines
 from ..data import FerDataset, Split, drop_duplicates, load_dataset, split_off_validation
 from ..emotions import EMOTIONS

@@ -1,0 +1,70 @@
+"""Endless batches of training faces, every epoch in a new order."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from .data import Split
+from .emotions import EMOTIONS
+
+
+def one_hot(labels: np.ndarray) -> np.ndarray:
+    """Return labels (n,) as float32 (n, 7)."""
+    return np.eye(len(EMOTIONS), dtype=np.float32)[labels]
+
+
+def training_batches(
+    split: Split,
+    *,
+    batch_size: int,
+    first_step: int,
+    seed: int,
+    mixup: float = 0.0,
+    class_weights: np.ndarray | None = None,
+) -> Iterator[tuple[np.ndarray, ...]]:
+    """Yield batches without end, every epoch in a new order.
+
+    What a step yields depends on `seed` and the step's number alone, so a run that was cut off
+    continues at `first_step` with the very batches it would have seen.
+
+    With `mixup`, each face is a blend of two, and so are their labels (Zhang et al., "mixup:
+    Beyond Empirical Risk Minimization", 2018): shares are drawn from Beta(mixup, mixup), so that
+    the smaller `mixup`, the more one of the two prevails.
+
+    Yields
+    ------
+    (ndarray of uint8 (batch, 48, 48, 1), ndarray of float32 (batch, 7))
+        Pixels and one-hot labels; with `class_weights`, float (7,), also the weight of each face,
+        (batch,).
+    """
+    steps = steps_per_epoch(split, batch_size)
+    step = first_step
+    while True:
+        epoch, batch = divmod(step, steps)
+        if batch == 0 or step == first_step:
+            order = np.random.default_rng([seed, epoch]).permutation(len(split))
+        chosen = order[batch * batch_size : (batch + 1) * batch_size]
+        images, labels = split.images[chosen, ..., None], one_hot(split.labels[chosen])
+        if mixup:
+            images, labels = _mixed(images, labels, mixup, np.random.default_rng([seed, step]))
+        if class_weights is None:
+            yield images, labels
+        else:
+            yield images, labels, (labels @ class_weights).astype(np.float32)
+        step += 1
+
+
+def steps_per_epoch(split: Split, batch_size: int) -> int:
+    """Return how many full batches an epoch has; the few faces left over sit it out."""
+    return max(1, len(split) // batch_size)
+
+
+def _mixed(
+    images: np.ndarray, labels: np.ndarray, mixup: float, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Blend each face of a batch with the one before it: the batch comes shuffled."""
+    share = rng.beta(mixup, mixup, len(images)).astype(np.float32)
+    of_images = share[:, None, None, None]
+    mixed = of_images * images + (1 - of_images) * np.roll(images, 1, axis=0)
+    blended = share[:, None] * labels + (1 - share[:, None]) * np.roll(labels, 1, axis=0)
+    return np.rint(mixed).astype(np.uint8), blended

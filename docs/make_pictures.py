@@ -32,10 +32,15 @@ def draw_recognition() -> None:
 
 def draw_training() -> None:
     """Draw the histories in training.csv, a row of charts for each network, run after run."""
-    runs = pd.read_csv(DOCS / "training.csv")
-    figure, grid = plt.subplots(3, 2, figsize=(14, 12), layout="constrained")
-    for axes, (network, history) in zip(grid, runs.groupby("network"), strict=True):
-        plot_history(history.drop(columns="epoch"), ax=axes)
+    networks = pd.read_csv(DOCS / "training.csv").groupby("network", sort=False)
+    figure, grid = plt.subplots(
+        len(networks), 2, figsize=(14, 4 * len(networks)), layout="constrained"
+    )
+    for axes, (network, history) in zip(grid, networks, strict=True):
+        # Each run counts its epochs from 1; the chart counts on.
+        lengths = history.groupby("run", sort=False)["epoch"].max()
+        before = history["run"].map(lengths.cumsum().shift(fill_value=0))
+        plot_history(history.assign(epoch=history["epoch"] + before), ax=axes)
         for ax in axes:
             ax.set_title(f"{network}: {ax.get_title().lower()}", pad=18)
     figure.savefig(DOCS / "training.png", dpi=90)

@@ -144,7 +144,7 @@ class StopDiverged(keras.callbacks.Callback):
                 f"The loss became {float(loss)} in epoch {self._epoch + 1}: training diverged. "
                 "Start again in another run_dir, with a newly built model and a lower "
                 "learning_rate or another precision; "
-                f"{str(self._run.folder)!r} stays as it was after epoch {self._epoch}."
+                f"{str(self._run.folder)!r} stays as the last validation left it."
             )
 
 

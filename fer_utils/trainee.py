@@ -30,7 +30,8 @@ class Trainee(keras.Model):
     size : int
         Side of the pictures that it trains on, in px.
     teachers : sequence of keras.Model
-        Networks of the same kind, of which the plain mean counts. They do not learn.
+        Networks of the same kind, of which the plain mean counts. Copies of them are asked, which
+        do not learn.
 
     Attributes
     ----------
@@ -47,7 +48,7 @@ class Trainee(keras.Model):
         pixels = augmentation(faces)
         answers = [student(pixels)]
         if teachers:
-            answers.append(_Teachers([at_size(teacher, size) for teacher in teachers])(pixels))
+            answers.append(_Teachers([at_size(_copy(one), size) for one in teachers])(pixels))
         super().__init__(faces, ops.stack(answers, axis=1), name="trainee")
         self.augmentation, self.student = augmentation, student
         self._is_taught = bool(teachers)
@@ -82,3 +83,10 @@ class _Teachers(keras.layers.Layer):
 
     def call(self, pixels: Tensor) -> Tensor:
         return ops.mean(ops.stack([one(pixels, training=False) for one in self._networks]), axis=0)
+
+
+def _copy(network: keras.Model) -> keras.Model:
+    """Return a copy, so that freezing it does not keep the network itself from learning later."""
+    copy = keras.models.clone_model(network)
+    copy.set_weights(network.get_weights())
+    return copy

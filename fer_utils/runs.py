@@ -39,7 +39,7 @@ class RunFolder:
         found = _read_settings(path)
         differing = [key for key in settings if found.get(key) != settings[key]]
         if not self._history.exists():
-            # Not one epoch is done: nothing would be lost by starting anew.
+            # Not one validation is done: nothing would be lost by starting anew.
             if differing or not resume:
                 self.state.unlink(missing_ok=True)
                 self._write_settings(path, settings)

@@ -101,9 +101,9 @@ def train(
         Trained networks of the same kind: what they say about a face, on average, counts as much
         as its label.
     validation_freq : int
-        Validate after every so many epochs, and after the last. Only then are the log, the state
-        to resume from and the best weights written: where an epoch takes a second, more often
-        would cost more than the training.
+        Validate after every so many epochs, and after the last of each picture size. Only then are
+        the log, the state to resume from and the best weights written: where an epoch takes a
+        second, more often would cost more than the training.
     seed : int
         Seeds order, augmentation and dropout. (The start weights are drawn in `build_vgg`:
         call ``keras.utils.set_random_seed`` before it.)
@@ -111,7 +111,7 @@ def train(
         Go on with the run in `run_dir`, where there is one. With False, `run_dir` must not hold
         a run: nothing is overwritten.
     progress : bool
-        Show a bar with the time left, and a line for each epoch.
+        Show a bar with the time left, and a line for each validation.
 
     Returns
     -------
@@ -233,6 +233,7 @@ def _train_as_told(args: argparse.Namespace) -> None:
     model = build_vgg(dropout=args.dropout)
     if args.weights:
         model.set_weights(load_weights(args.weights).get_weights())
+    teachers = [load_weights(path) for path in args.teachers]
     data = drop_duplicates(load_dataset(args.data, on_error=args.on_error))
     faces = oversample(data.train, args.method, random_state=args.seed)
     history = train(
@@ -248,7 +249,7 @@ def _train_as_told(args: argparse.Namespace) -> None:
         augmentation=args.augmentation,
         mixup=args.mixup,
         image_sizes=args.image_sizes,
-        teachers=[load_weights(path) for path in args.teachers],
+        teachers=teachers,
         validation_freq=args.validation_freq,
         seed=args.seed,
     )

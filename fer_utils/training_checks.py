@@ -62,11 +62,15 @@ def check_teachers(teachers: Sequence[keras.Model], model: keras.Model) -> None:
             )
         if teacher is model:
             raise ValueError("teachers must not hold the network that is to learn.")
-        shapes = [(one.input_shape[-1], one.output_shape) for one in (teacher, model)]
-        if shapes[0] != shapes[1]:
+        # A network that was never built has no shapes.
+        taken, returned = (
+            getattr(teacher, "input_shape", None),
+            getattr(teacher, "output_shape", None),
+        )
+        if taken is None or (taken[-1], returned) != (model.input_shape[-1], model.output_shape):
             raise ValueError(
                 f"teachers must take and return what model does, got {teacher.name!r}, which "
-                f"takes {teacher.input_shape} and returns {teacher.output_shape}."
+                f"takes {taken} and returns {returned}."
             )
 
 

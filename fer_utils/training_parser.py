@@ -38,7 +38,12 @@ def training_parser() -> argparse.ArgumentParser:
         help="weights files of trained networks: what they say about a face, on average, counts "
         "as much as its label",
     )
-    add("--validation-freq", type=int, default=1, help="epochs from one validation to the next")
+    add(
+        "--validation-freq",
+        type=int,
+        default=1,
+        help="epochs from one validation to the next; only then is anything written",
+    )
     add("--weights", help="weights file that a new run starts from, instead of from chance")
     add(
         "--precision",

@@ -72,7 +72,7 @@ def test_teachers_are_shown_the_augmented_face():
     losses = []
     for strength in (0.0, 1.0):
         trainee.augmentation.strength.assign(strength)
-        losses.append({round(trainee.train_on_batch(FACES, LABELS)[0], 4) for _ in range(5)})
+        losses.append({round(float(trainee.train_on_batch(FACES, LABELS)[0]), 4) for _ in range(5)})
     assert len(losses[0]) == 1  # only mirrored: as bright as it was
     assert len(losses[1]) > 1
 

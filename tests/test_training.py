@@ -307,6 +307,7 @@ def unteachable(kind: str) -> object:
     return {
         "file": ["best.weights.h5"],
         "one network": narrow(),
+        "not built": [keras.Sequential([layers.Flatten(), layers.Dense(7)])],
         "other emotions": [
             keras.Sequential([keras.Input((48, 48, 1)), layers.Flatten(), layers.Dense(3)])
         ],
@@ -318,6 +319,7 @@ def unteachable(kind: str) -> object:
     [
         ("file", TypeError, "teachers must be networks, got 'best.weights.h5'"),
         ("one network", TypeError, "teachers must be a list of networks, got <"),
+        ("not built", ValueError, "must take and return what model does.* takes None and returns"),
         ("other emotions", ValueError, r"teachers must take and return what model does.*\(None, 3"),
     ],
 )
@@ -330,6 +332,22 @@ def test_a_network_does_not_teach_itself(tmp_path):
     model = narrow()
     with pytest.raises(ValueError, match="teachers must not hold the network that is to learn"):
         run(tmp_path / "run", model, teachers=[model])
+
+
+def test_teachers_are_believed_as_much_as_the_labels(tmp_path):
+    """Labels are of all emotions and the teacher knows fear alone, so fear has the majority."""
+    certain = keras.initializers.Constant(20 * np.eye(7)[EMOTIONS.index("fear")])
+    softmax = layers.Dense(7, "softmax", kernel_initializer="zeros", bias_initializer=certain)
+    teacher = keras.Sequential([keras.Input((48, 48, 1)), layers.GlobalMaxPooling2D(), softmax])
+    model = narrow()
+    run(tmp_path / "run", model, learning_rate=0.05, teachers=[teacher])
+    assert evaluate(model, VALIDATION).confusion[:, EMOTIONS.index("fear")].sum() == len(VALIDATION)
+
+
+@pytest.mark.parametrize("option", [{"augmentation": 0.1}, {"mixup": 0.5}])
+def test_what_the_faces_go_through_changes_what_is_learned(whole_run, tmp_path, option):
+    history, plain = run(tmp_path, **option), pd.read_csv(whole_run / "history.csv")
+    assert not np.isclose(history["loss"], plain["loss"], rtol=1e-3).any()
 
 
 def test_a_taught_run_goes_on_as_if_never_cut_off(tmp_path, monkeypatch):
@@ -442,9 +460,12 @@ def test_the_command_trains_the_real_network(tmp_path, monkeypatch, capsys):
 
     student = tmp_path / "student"
     arguments[-1] = str(student)
-    training.main([*arguments, "--epochs", "1", "--batch-size", "16", "--teachers", str(best)])
+    options = ["--epochs", "1", "--batch-size", "16", "--mixup", "0.1", "--validation-freq", "3"]
+    training.main([*arguments, *options, "--teachers", str(best)])
     assert settings["teachers"] == []
-    assert len(json.loads((student / "run.json").read_text())["teachers"]) == 1
+    settings = json.loads((student / "run.json").read_text())
+    assert len(settings["teachers"]) == 1
+    assert (settings["mixup"], settings["validation_freq"]) == (0.1, 3)
 
 
 def test_an_interrupted_process_ends(tmp_path):

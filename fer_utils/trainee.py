@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from .augmentation import Augmentation, Tensor
+from .emotions import EMOTIONS
 from .models import at_size
 from .records import IMAGE_SHAPE
 
@@ -74,14 +75,16 @@ class Trainee(keras.Model):
 
 
 class _Teachers(keras.layers.Layer):
-    """The mean of what trained networks say."""
+    """The mean of what trained networks say, in training."""
 
     def __init__(self, networks: Sequence[keras.Model]) -> None:
         super().__init__(dtype="float32")
         self._networks = networks
         self.trainable = False  # not above: the networks would not hear of it
 
-    def call(self, pixels: Tensor) -> Tensor:
+    def call(self, pixels: Tensor, training: bool = False) -> Tensor:
+        if not training:  # only the labels count then, so no teacher is asked
+            return ops.full((ops.shape(pixels)[0], len(EMOTIONS)), 1 / len(EMOTIONS))
         return ops.mean(ops.stack([one(pixels, training=False) for one in self._networks]), axis=0)
 
 

@@ -10,8 +10,15 @@ from keras import ops
 ROTATION_DEG = 12
 SHIFT = 0.12  # of the side
 ZOOM = 0.12  # of the size, in both directions
-BRIGHTNESS = 0.25  # of the mean grey, up or down
-CONTRAST = 0.25  # up or down
+# A network of `build_vgg` does not see brightness and contrast: light must change a face otherwise.
+GAMMA = 1.6  # or its inverse
+GAIN = 1.25  # or its inverse; what passes 255 is blown out
+SIDE_LIGHT = 0.4  # more on one edge and less on the other
+SHADOW = 0.6  # of the light taken, on one side of a line
+SHADED_SHARE = 0.3  # of the faces
+SHADOW_EDGE = 0.1  # width of its soft border, where the picture's half width is 1
+BLUR, SHARPENING = 1.0, 0.5  # share of the 3x3 mean that is mixed in, or taken off
+NOISE = 6.0  # standard deviation, at most
 ERASED_SHARE = 0.5  # of the faces
 ERASED_AREA = (0.02, 0.2)  # of the picture
 ERASED_ASPECT = (0.3, 3.3)  # height over width
@@ -64,7 +71,7 @@ class Augmentation(keras.layers.Layer):
 
 
 def augment(pixels: Tensor, strength: Tensor | float, seed: keras.random.SeedGenerator) -> Tensor:
-    """Flip, turn, shift, zoom, relight and partly erase faces.
+    """Flip, turn, shift, zoom, relight, blur or sharpen, and partly erase faces.
 
     Parameters
     ----------
@@ -83,6 +90,7 @@ def augment(pixels: Tensor, strength: Tensor | float, seed: keras.random.SeedGen
     """
     pixels = _move(pixels, strength, seed)
     pixels = _relight(pixels, strength, seed)
+    pixels = _refocus(pixels, strength, seed)
     return _erase(pixels, strength, seed)
 
 
@@ -121,11 +129,35 @@ def _move(pixels: Tensor, strength: Tensor | float, seed: keras.random.SeedGener
 
 
 def _relight(pixels: Tensor, strength: Tensor | float, seed: keras.random.SeedGenerator) -> Tensor:
-    chance = keras.random.uniform((2, ops.shape(pixels)[0], 1, 1, 1), -1, 1, seed=seed)
-    contrast = 1 + CONTRAST * strength * chance[0]
-    offset = 128 * BRIGHTNESS * strength * chance[1]
-    mean = ops.mean(pixels, axis=(1, 2), keepdims=True)
-    return ops.clip((pixels - mean) * contrast + mean + offset, 0, 255)
+    """Change gamma and exposure, light the face from a side, and lay a shadow on some."""
+    _, height, width, _ = pixels.shape
+    chance = keras.random.uniform((7, ops.shape(pixels)[0], 1, 1, 1), -1, 1, seed=seed)
+    gamma = ops.exp(math.log(GAMMA) * strength * chance[0])
+    gain = ops.exp(math.log(GAIN) * strength * chance[1])
+    y = ops.reshape(ops.linspace(-1.0, 1.0, height), (1, height, 1, 1))
+    x = ops.reshape(ops.linspace(-1.0, 1.0, width), (1, 1, width, 1))
+    light = 1 + SIDE_LIGHT * strength * chance[2] * _across(x, y, chance[3])
+    beyond = ops.sigmoid((_across(x, y, chance[4]) - 0.5 * chance[5]) / SHADOW_EDGE)
+    shaded = ops.cast((chance[6] + 1) / 2 < SHADED_SHARE, "float32")
+    shadow = 1 - SHADOW * strength * shaded * beyond
+    # The gradient of a power is infinite at 0, though nothing here is learned.
+    exposed = 255 * ops.power(ops.maximum(pixels, 1e-3) / 255, gamma) * gain
+    return ops.clip(ops.where(strength > 0, exposed * light * shadow, pixels), 0, 255)
+
+
+def _across(x: Tensor, y: Tensor, turn: Tensor) -> Tensor:
+    """Return how far a pixel lies from the middle, -1.4 to 1.4, in a direction: turn * 180 deg."""
+    return x * ops.cos(math.pi * turn) + y * ops.sin(math.pi * turn)
+
+
+def _refocus(pixels: Tensor, strength: Tensor | float, seed: keras.random.SeedGenerator) -> Tensor:
+    """Blur or sharpen faces, and add a camera's noise."""
+    chance = keras.random.uniform((2, ops.shape(pixels)[0], 1, 1, 1), seed=seed)
+    blurred = ops.average_pool(pixels, 3, 1, padding="same", data_format="channels_last")
+    share = strength * (chance[0] * (BLUR + SHARPENING) - SHARPENING)
+    noise = keras.random.normal(ops.shape(pixels), stddev=NOISE, seed=seed)
+    noisy = pixels + share * (blurred - pixels) + strength * chance[1] * noise
+    return ops.clip(noisy, 0, 255)
 
 
 def _erase(pixels: Tensor, strength: Tensor | float, seed: keras.random.SeedGenerator) -> Tensor:

@@ -12,6 +12,8 @@ from .emotions import EMOTIONS
 
 METHODS = ("smote", "random", "none")
 
+_OPINION_SCALE = np.float32(1e-3)  # of 1, where pixels go up to 255
+
 _STRATEGIES = ("auto", "minority", "not minority", "not majority", "all")
 
 Targets = Mapping[int | str, int]
@@ -24,6 +26,7 @@ def oversample(
     sampling_strategy: Strategy = "auto",
     k_neighbors: int = 5,
     random_state: int = 42,
+    opinion_share: float = 0.0,
 ) -> Split:
     """Add faces to the rarer emotions until the classes are balanced.
 
@@ -48,11 +51,15 @@ def oversample(
         ``k_neighbors + 1`` faces.
     random_state : int
         Seeds both the sampling and the final shuffle; 0 to 2**32 - 1.
+    opinion_share : float
+        What the network is to learn: 0 for the labels, 1 for the opinions (see `Split.targets`).
+        Balanced are the emotions which that blend puts first; of equals, the label.
 
     Returns
     -------
     Split
-        All the original faces and the new ones, shuffled.
+        All the original faces and the new ones, shuffled. Opinions are blended with the very
+        weights by which SMOTE blends pixels; a new face's label is the emotion it was made for.
 
     Raises
     ------
@@ -68,29 +75,46 @@ def oversample(
     if method == "none":
         return split
     _check_whole_number("random_state", random_state, 0, 2**32 - 1)
-    wanted = _faces_wanted(split, sampling_strategy)
+    # Balanced by these labels, though faces keep their own.
+    first = _by_first_emotion(split, opinion_share)
+    wanted = _faces_wanted(first, sampling_strategy)
     if method == "smote":
         _check_whole_number("k_neighbors", k_neighbors, 1, len(split))
-        _check_enough_faces(split, wanted, k_neighbors)
-        sampler = SMOTE(
-            sampling_strategy=wanted, k_neighbors=k_neighbors, random_state=random_state
-        )
+        _check_enough_faces(first, wanted, k_neighbors)
+        smote = SMOTE(sampling_strategy=wanted, k_neighbors=k_neighbors, random_state=random_state)
+        resampled = _cross_fade(split, first.labels, smote)
     else:
         sampler = RandomOverSampler(sampling_strategy=wanted, random_state=random_state)
-    images, labels = _resample(sampler, split)
+        sampler.fit_resample(np.arange(len(split))[:, None], first.labels)
+        resampled = split.take(sampler.sample_indices_)
     # The samplers put every new face at the end.
-    order = np.random.default_rng(random_state).permutation(len(labels))
-    return Split(images[order], labels[order])
+    return resampled.take(np.random.default_rng(random_state).permutation(len(resampled)))
 
 
-def _resample(sampler: SMOTE | RandomOverSampler, split: Split) -> tuple[np.ndarray, np.ndarray]:
+def _by_first_emotion(split: Split, opinion_share: float) -> Split:
+    """Label each face by the emotion that its target puts first; of equals, by its own label."""
+    targets = split.targets(opinion_share)
+    own = np.take_along_axis(targets, split.labels[:, None], axis=1)[:, 0]
+    # Rounding must not decide between equals.
+    first = np.where(own >= targets.max(axis=1) - 1e-6, split.labels, targets.argmax(axis=1))
+    return Split(split.images, first, split.opinions, split.elsewhere)
+
+
+def _cross_fade(split: Split, first: np.ndarray, smote: SMOTE) -> Split:
     # SMOTE subtracts in the dtype it is given: on uint8 the differences wrap around and the
     # synthetic faces are noise.
     pixels = split.images.reshape(len(split), -1).astype(np.float32)
-    pixels, labels = sampler.fit_resample(pixels, split.labels)
-    np.rint(pixels, out=pixels)
-    np.clip(pixels, 0, 255, out=pixels)
-    return pixels.astype(np.uint8).reshape(-1, *split.images.shape[1:]), labels
+    opinions = [] if split.opinions is None else [split.opinions, split.elsewhere]
+    # As features so small that they do not change who is whose neighbour.
+    columns = np.hstack([pixels, *(shares * _OPINION_SCALE for shares in opinions)])
+    columns, labels = smote.fit_resample(columns, first)
+    labels[: len(split)] = split.labels
+    pixels, opinions = np.split(columns, [pixels.shape[1]], axis=1)
+    images = np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
+    images = images.reshape(-1, *split.images.shape[1:])
+    if split.opinions is None:
+        return Split(images, labels)
+    return Split(images, labels, *np.split(opinions / _OPINION_SCALE, [len(EMOTIONS)], axis=1))
 
 
 def _check_whole_number(name: str, value: object, least: int, most: int) -> None:

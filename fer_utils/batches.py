@@ -5,12 +5,6 @@ from collections.abc import Iterator
 import numpy as np
 
 from .data import Split
-from .emotions import EMOTIONS
-
-
-def one_hot(labels: np.ndarray) -> np.ndarray:
-    """Return labels (n,) as float32 (n, 7)."""
-    return np.eye(len(EMOTIONS), dtype=np.float32)[labels]
 
 
 def training_batches(
@@ -19,6 +13,7 @@ def training_batches(
     batch_size: int,
     first_step: int,
     seed: int,
+    opinion_share: float = 0.0,
     mixup: float = 0.0,
     class_weights: np.ndarray | None = None,
 ) -> Iterator[tuple[np.ndarray, ...]]:
@@ -27,30 +22,32 @@ def training_batches(
     What a step yields depends on `seed` and the step's number alone, so a run that was cut off
     continues at `first_step` with the very batches it would have seen.
 
-    With `mixup`, each face is a blend of two, and so are their labels (Zhang et al., "mixup:
-    Beyond Empirical Risk Minimization", 2018): shares are drawn from Beta(mixup, mixup), so that
-    the smaller `mixup`, the more one of the two prevails.
+    What is learned of a face are its `Split.targets` at this `opinion_share`. With `mixup`, each
+    face is a blend of two, and so are their targets (Zhang et al., "mixup: Beyond Empirical Risk
+    Minimization", 2018): shares are drawn from Beta(mixup, mixup), so that the smaller `mixup`,
+    the more one of the two prevails.
 
     Yields
     ------
     (ndarray of uint8 (batch, 48, 48, 1), ndarray of float32 (batch, 7))
-        Pixels and one-hot labels; with `class_weights`, float (7,), also the weight of each face,
+        Pixels and targets; with `class_weights`, float (7,), also the weight of each face,
         (batch,).
     """
     steps = steps_per_epoch(split, batch_size)
+    targets = split.targets(opinion_share)
     step = first_step
     while True:
         epoch, batch = divmod(step, steps)
         if batch == 0 or step == first_step:
             order = np.random.default_rng([seed, epoch]).permutation(len(split))
         chosen = order[batch * batch_size : (batch + 1) * batch_size]
-        images, labels = split.images[chosen, ..., None], one_hot(split.labels[chosen])
+        images, wanted = split.images[chosen, ..., None], targets[chosen]
         if mixup:
-            images, labels = _mixed(images, labels, mixup, np.random.default_rng([seed, step]))
+            images, wanted = _mixed(images, wanted, mixup, np.random.default_rng([seed, step]))
         if class_weights is None:
-            yield images, labels
+            yield images, wanted
         else:
-            yield images, labels, (labels @ class_weights).astype(np.float32)
+            yield images, wanted, (wanted @ class_weights).astype(np.float32)
         step += 1
 
 
@@ -60,11 +57,11 @@ def steps_per_epoch(split: Split, batch_size: int) -> int:
 
 
 def _mixed(
-    images: np.ndarray, labels: np.ndarray, mixup: float, rng: np.random.Generator
+    images: np.ndarray, targets: np.ndarray, mixup: float, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """Blend each face of a batch with the one before it: the batch comes shuffled."""
     share = rng.beta(mixup, mixup, len(images)).astype(np.float32)
     of_images = share[:, None, None, None]
     mixed = of_images * images + (1 - of_images) * np.roll(images, 1, axis=0)
-    blended = share[:, None] * labels + (1 - share[:, None]) * np.roll(labels, 1, axis=0)
+    blended = share[:, None] * targets + (1 - share[:, None]) * np.roll(targets, 1, axis=0)
     return np.rint(mixed).astype(np.uint8), blended

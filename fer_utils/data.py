@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from .checks import checked_share
 from .data_cache import read_cached
 from .emotions import EMOTIONS
-from .readers import read_source
+from .opinions import ELSEWHERE, Opinions, read_opinions, speaks, strict_majority
+from .readers import Reading, read_source
 from .records import IMAGE_SHAPE
 
 if TYPE_CHECKING:
@@ -29,15 +31,23 @@ class Split:
         uint8 (n, 48, 48), grey.
     labels : numpy.ndarray
         int64 (n,), positions in ``EMOTIONS``.
+    opinions : numpy.ndarray, optional
+        float32 (n, 7): the shares of the emotions in what several people said, summing to 1.
+    elsewhere : numpy.ndarray, optional
+        float32 (n, 3): the shares of `ELSEWHERE` (contempt, unknown, no face) among all that
+        people said. Together with `opinions` or not at all.
 
     Raises
     ------
     ValueError
-        If an array has another shape or dtype, or a label lies outside 0 to 6.
+        If an array has another shape or dtype, a label lies outside 0 to 6, or opinions are no
+        shares.
     """
 
     images: np.ndarray
     labels: np.ndarray
+    opinions: np.ndarray | None = None
+    elsewhere: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         _check_array("images", self.images, np.uint8, IMAGE_SHAPE)
@@ -51,6 +61,25 @@ class Split:
             raise ValueError(
                 f"labels must lie in 0 to {len(EMOTIONS) - 1} (positions in EMOTIONS), got "
                 f"{self.labels.min()} to {self.labels.max()}."
+            )
+        if (self.opinions is None) != (self.elsewhere is None):
+            raise ValueError("opinions and elsewhere come together or not at all.")
+        if self.opinions is not None:
+            self._check_opinions()
+
+    def _check_opinions(self) -> None:
+        _check_array("opinions", self.opinions, np.float32, (len(EMOTIONS),))
+        _check_array("elsewhere", self.elsewhere, np.float32, (len(ELSEWHERE),))
+        if not len(self.labels) == len(self.opinions) == len(self.elsewhere):
+            raise ValueError(
+                f"opinions and elsewhere must be as long as labels, {len(self.labels)}, got "
+                f"{len(self.opinions)} and {len(self.elsewhere)}."
+            )
+        shares = (self.opinions >= 0).all() and np.allclose(self.opinions.sum(axis=1), 1, atol=1e-3)
+        if not (shares and (self.elsewhere >= 0).all()):
+            raise ValueError(
+                "opinions must be shares of 0 and above that sum to 1 in every row, and elsewhere "
+                "shares of 0 and above."
             )
 
     def __len__(self) -> int:
@@ -66,7 +95,59 @@ class Split:
 
     def take(self, indices: np.ndarray | slice) -> "Split":
         """Return the images that a NumPy index (positions, mask or slice) chooses, as a Split."""
-        return Split(self.images[indices], self.labels[indices])
+        arrays = (self.images, self.labels, self.opinions, self.elsewhere)
+        return Split(*(None if array is None else array[indices] for array in arrays))
+
+    def majority(self) -> np.ndarray:
+        """Return the emotion that more than half of the people named, int64 (n,), else -1.
+
+        Raises
+        ------
+        ValueError
+            If there are no opinions.
+        """
+        self._check_heard()
+        return strict_majority(self.opinions, self.elsewhere)
+
+    def heard(self) -> np.ndarray:
+        """Return, as bool (n,), which faces' opinions are people's own.
+
+        Where at least half of the votes lie elsewhere, the label stands for the opinions.
+
+        Raises
+        ------
+        ValueError
+            If there are no opinions.
+        """
+        self._check_heard()
+        return speaks(self.elsewhere)
+
+    def targets(self, opinion_share: float = 0.0) -> np.ndarray:
+        """Return what a network should say of each face, float32 (n, 7), summing to 1.
+
+        Parameters
+        ----------
+        opinion_share : float
+            0 for the labels, 1 for the opinions, between them for a blend of both.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it is no number from 0 to 1, or above 0 where there are no opinions.
+        """
+        share = checked_share("opinion_share", opinion_share)
+        labels = np.eye(len(EMOTIONS), dtype=np.float32)[self.labels]
+        if share == 0:
+            return labels
+        self._check_heard()
+        return (1 - share) * labels + np.float32(share) * self.opinions
+
+    def _check_heard(self) -> None:
+        if self.opinions is None:
+            raise ValueError(
+                "This data set holds no opinions. Load it with "
+                "load_dataset('fer2013.csv', opinions='fer2013new.csv')."
+            )
 
     def sample(self, n: int, *, random_state: int = 42) -> "Split":
         """Draw n images without replacement, all if there are fewer, stratified by emotion.
@@ -89,10 +170,12 @@ class Split:
         """Return a short text that tells this split's images, labels and their order from others'.
 
         Such as ``"28709 faces, sha256 0123456789abcdef"``: the first 64 bits of the SHA-256 of the
-        images' bytes followed by the labels'.
+        bytes of images, labels and, where there are any, opinions.
         """
         digest = hashlib.sha256(self.images.tobytes())
         digest.update(self.labels.tobytes())
+        if self.opinions is not None:
+            digest.update(self.opinions.tobytes())
         return f"{len(self)} faces, sha256 {digest.hexdigest()[:16]}"
 
 
@@ -120,8 +203,8 @@ class FerDataset:
     def all_faces(self) -> Split:
         """Return the faces of all parts together."""
         parts = self.splits().values()
-        images = np.concatenate([split.images for split in parts])
-        return Split(images, np.concatenate([split.labels for split in parts]))
+        columns = zip(*((s.images, s.labels, s.opinions, s.elsewhere) for s in parts), strict=True)
+        return Split(*(None if c[0] is None else np.concatenate(c) for c in columns))
 
     def summary(self) -> "pd.DataFrame":
         """Return the number of images per emotion (rows; the last is the total) and split."""
@@ -135,6 +218,7 @@ class FerDataset:
 def load_dataset(
     source: str | os.PathLike[str],
     *,
+    opinions: str | os.PathLike[str] | None = None,
     on_error: Literal["raise", "skip"] = "raise",
     validation_fraction: float = 0.1,
     random_state: int = 42,
@@ -163,6 +247,10 @@ def load_dataset(
     ----------
     source : str or path
         The CSV, folder or archive.
+    opinions : str or path, optional
+        FER+'s ``fer2013new.csv``, which tells row by row what ten people said of the pictures of
+        ``fer2013.csv``: the parts then carry it too. See `read_opinions`. For ``fer2013.csv``
+        only, zipped or not: pictures in folders have no order of rows.
     on_error : {"raise", "skip"}
         What to do about an entry that cannot be used: stop, or leave it out and warn.
     validation_fraction : float
@@ -181,21 +269,25 @@ def load_dataset(
     Raises
     ------
     FileNotFoundError
-        If nothing stands at ``source``.
+        If nothing stands at ``source`` or ``opinions``.
     TypeError
         If ``source`` is no path.
     ValueError
         If an option is out of range, or the source is of no known shape, damaged, without
-        training images, or names the part of some pictures but not of others. The message names
-        the file, row or entry and the remedy.
+        training images, or names the part of some pictures but not of others, or ``opinions``
+        do not go with it. The message names the file, row or entry and the remedy.
     """
     _check_options(source, on_error, validation_fraction, random_state)
     path = Path(os.path.expanduser(source))
     read = read_cached if cache else read_source
-    parts, notes = read(path, on_error == "skip", progress)
-    for note in notes:
+    reading = read(path, on_error == "skip", progress)
+    for note in reading.notes:
         warnings.warn(f"{path}: {note}", UserWarning, stacklevel=2)
-    splits = {name: Split(*arrays) for name, arrays in parts.items()}
+    said = {} if opinions is None else _read_opinions(path, opinions, reading)
+    splits = {
+        name: Split(*arrays, *said.get(name, (None, None)))
+        for name, arrays in reading.parts.items()
+    }
     if "train" not in splits:
         raise ValueError(
             f"{path}: no training images found. Look whether this is the whole data set: "
@@ -214,6 +306,17 @@ def load_dataset(
             stacklevel=2,
         )
     return FerDataset(**splits)
+
+
+def _read_opinions(
+    path: Path, opinions: str | os.PathLike[str], reading: Reading
+) -> dict[str, Opinions]:
+    if not reading.in_rows:
+        raise ValueError(
+            f"opinions go with the rows of fer2013.csv, but {path} holds pictures in files, which "
+            "have no order of rows. Give the path of fer2013.csv, or leave opinions out."
+        )
+    return read_opinions(opinions, {name: labels for name, (_, labels) in reading.parts.items()})
 
 
 def _check_options(

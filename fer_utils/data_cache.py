@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import platformdirs
 
-from .readers import Parts, read_source
+from .readers import Reading, read_source
 from .sources import fingerprint
 
 # To be raised whenever readers.py makes other arrays of the same source.
-_FORMAT = 2
+_FORMAT = 3
 
 
 def cache_dir() -> Path:
@@ -22,7 +22,7 @@ def cache_dir() -> Path:
     return Path(os.path.expanduser(folder)) if folder else platformdirs.user_cache_path("fer_utils")
 
 
-def read_cached(path: Path, skip_bad: bool, progress: bool) -> tuple[Parts, list[str]]:
+def read_cached(path: Path, skip_bad: bool, progress: bool) -> Reading:
     """Do as ``readers.read_source`` does, but read an unchanged source only once.
 
     There is one file per source path, so a source that changes leaves no old copies behind. A
@@ -35,11 +35,11 @@ def read_cached(path: Path, skip_bad: bool, progress: bool) -> tuple[Parts, list
     stored = _load(file, key)
     if stored is None:
         stored = read_source(path, skip_bad, progress)
-        _save(file, key, *stored)
+        _save(file, key, stored)
     return stored
 
 
-def _load(file: Path, key: str) -> tuple[Parts, list[str]] | None:
+def _load(file: Path, key: str) -> Reading | None:
     try:
         with np.load(file, allow_pickle=False) as arrays:
             if str(arrays["key"]) != key:
@@ -47,15 +47,20 @@ def _load(file: Path, key: str) -> tuple[Parts, list[str]] | None:
             parts = {
                 str(p): (arrays[f"{p}_images"], arrays[f"{p}_labels"]) for p in arrays["parts"]
             }
-            return parts, arrays["notes"].tolist()
+            return Reading(parts, arrays["notes"].tolist(), bool(arrays["in_rows"]))
     # Damage shows itself in many ways, and all have the same cure: to read the source again.
     except Exception:
         return None
 
 
-def _save(file: Path, key: str, parts: Parts, notes: list[str]) -> None:
-    arrays = {"key": np.array(key), "parts": np.array(list(parts)), "notes": np.array(notes, str)}
-    for name, (images, labels) in parts.items():
+def _save(file: Path, key: str, reading: Reading) -> None:
+    arrays = {
+        "key": np.array(key),
+        "parts": np.array(list(reading.parts)),
+        "notes": np.array(reading.notes, str),
+        "in_rows": np.array(reading.in_rows),
+    }
+    for name, (images, labels) in reading.parts.items():
         arrays |= {f"{name}_images": images, f"{name}_labels": labels}
     try:
         file.parent.mkdir(parents=True, exist_ok=True)

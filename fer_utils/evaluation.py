@@ -1,12 +1,14 @@
 """Measures a network or a vote; ``python -m fer_utils.evaluation`` makes the model card's table."""
 
 import argparse
-from dataclasses import dataclass
+import itertools
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
 import numpy as np
 import pandas as pd
+from scipy.stats import entropy
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 from tqdm.auto import tqdm
 
@@ -36,6 +38,8 @@ class Report:
         Expected calibration error, 0 to 1; see `expected_calibration_error`.
     flip_averaging : bool
         Whether each face was averaged with its mirror image.
+    opinions : OpinionReport, optional
+        The same beside what people said of the faces, where the data set tells.
     """
 
     n: int
@@ -44,6 +48,7 @@ class Report:
     confusion: np.ndarray
     ece: float
     flip_averaging: bool
+    opinions: "OpinionReport | None" = None
 
     @property
     def recall(self) -> dict[str, float]:
@@ -57,10 +62,47 @@ class Report:
 
     def __str__(self) -> str:
         how = "with flip averaging" if self.flip_averaging else "without flip averaging"
+        told = "" if self.opinions is None else f"\n{self.opinions}"
         return (
             f"{self.n} faces, {how}: accuracy {self.accuracy:.1%}, balanced accuracy "
             f"{self.balanced_accuracy:.1%}, expected calibration error {self.ece:.3f}\n"
-            f"{self.per_emotion.round(3)}"
+            f"{self.per_emotion.round(3)}{told}"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class OpinionReport:
+    """How near a network comes to what several people said of each face.
+
+    Attributes
+    ----------
+    majority : Report or None
+        Against the emotion that more than half of the people named, on the faces where there is
+        one (`Split.majority`); None where there is no such face.
+    n : int
+        Number of faces with opinions of their own (`Split.heard`).
+    cross_entropy : float
+        Mean cross-entropy of the probabilities and the opinions of those faces, in nats; NaN
+        where there are none.
+    entropy : float
+        Mean entropy of those opinions, in nats: no network can come below it.
+    """
+
+    majority: Report | None
+    n: int
+    cross_entropy: float
+    entropy: float
+
+    def __str__(self) -> str:
+        most = "no face has a strict majority"
+        if self.majority is not None:
+            most = (
+                f"strict majority, {self.majority.n} faces: accuracy {self.majority.accuracy:.1%}, "
+                f"balanced accuracy {self.majority.balanced_accuracy:.1%}"
+            )
+        return (
+            f"What people said: {most}; cross-entropy {self.cross_entropy:.3f} nats on {self.n} "
+            f"faces, where opinions differ by {self.entropy:.3f}"
         )
 
 
@@ -72,7 +114,7 @@ def evaluate(model: keras.Model | SoftVote, split: Split, *, flip: bool = False)
     model : keras.Model or SoftVote
         Returns probabilities (n, 7) for faces (n, 48, 48).
     split : Split
-        At least one face. Emotions may be missing.
+        At least one face. Emotions may be missing. With opinions, the report has them too.
     flip : bool
         Average each face with its mirror image; the report says so.
 
@@ -95,7 +137,30 @@ def evaluate(model: keras.Model | SoftVote, split: Split, *, flip: bool = False)
         raise TypeError(f"split must be a Split, such as data.test, got {type(split).__name__}.")
     if len(split) == 0:
         raise ValueError("split must hold at least one face, got none.")
-    return report_on(model.predict_proba(split.images, flip=flip), split.labels, flip=flip)
+    return report_on_split(model.predict_proba(split.images, flip=flip), split, flip=flip)
+
+
+def report_on_split(probabilities: np.ndarray, split: Split, *, flip: bool = False) -> Report:
+    """Make the report of probabilities (n, 7) for the faces of a split, opinions included."""
+    report = report_on(probabilities, split.labels, flip=flip)
+    if split.opinions is None:
+        return report
+    return replace(report, opinions=_opinion_report(probabilities, split, flip))
+
+
+def _opinion_report(probabilities: np.ndarray, split: Split, flip: bool) -> OpinionReport:
+    majority, heard = split.majority(), split.heard()
+    decided = majority >= 0
+    opinions = split.opinions[heard].astype(np.float64)
+    surprise = -np.log(np.maximum(probabilities[heard], np.finfo(np.float32).tiny))
+    return OpinionReport(
+        majority=report_on(probabilities[decided], majority[decided], flip=flip)
+        if decided.any()
+        else None,
+        n=int(heard.sum()),
+        cross_entropy=float((opinions * surprise).sum(axis=1).mean()) if heard.any() else np.nan,
+        entropy=float(entropy(opinions, axis=1).mean()) if heard.any() else np.nan,
+    )
 
 
 def report_on(probabilities: np.ndarray, labels: np.ndarray, *, flip: bool = False) -> Report:
@@ -142,7 +207,9 @@ def stands_in_training(data: FerDataset, part: str = "validation") -> np.ndarray
     return np.isin(np.arange(len(data.splits()[part])), copied)
 
 
-def comparison_table(vote: SoftVote, split: Split, parts: dict[str, np.ndarray]) -> pd.DataFrame:
+def comparison_tables(
+    vote: SoftVote, split: Split, parts: dict[str, np.ndarray]
+) -> dict[str, pd.DataFrame]:
     """Measure a vote and each of its networks, without and with flip averaging.
 
     Parameters
@@ -155,19 +222,40 @@ def comparison_table(vote: SoftVote, split: Split, parts: dict[str, np.ndarray])
 
     Returns
     -------
-    pandas.DataFrame
-        Columns: pictures (the name of the part), n, network, flip averaging, accuracy, balanced
-        accuracy, the recall of each emotion, ECE and cross-fitted ECE, all from 0 to 1.
+    dict of str to pandas.DataFrame
+        "label", and where the split has opinions "majority": against FER2013's label, and against
+        what more than half of the people said (`Split.majority`). Columns: pictures (the name of
+        the part), network, flip averaging, n, accuracy, balanced accuracy, the recall of each
+        emotion, ECE and cross-fitted ECE, all from 0 to 1. Of the majority also opinions (the
+        number of faces with opinions of their own), cross-entropy and entropy; see
+        `OpinionReport`.
     """
-    rows = []
+    rows: dict[str, list[dict[str, object]]] = {"label": [], "majority": []}
     for flip in (False, True):
         probabilities = probabilities_by_name(vote, split.images, flip=flip)
-        rows += [
-            _comparison_row(part, name, flip, each[chosen], split.labels[chosen])
-            for part, chosen in parts.items()
-            for name, each in probabilities.items()
-        ]
-    return pd.DataFrame(rows).sort_values("pictures", kind="stable", ignore_index=True)
+        for (part, chosen), (name, each) in itertools.product(parts.items(), probabilities.items()):
+            names = {"pictures": part, "network": name, "flip averaging": "yes" if flip else "no"}
+            said, faces = each[chosen], split.take(chosen)
+            rows["label"].append(names | _comparison_row(said, faces.labels))
+            opinions = report_on_split(said, faces).opinions
+            if opinions is None or opinions.majority is None:
+                continue
+            majority = faces.majority()
+            decided = majority >= 0
+            rows["majority"].append(
+                names
+                | _comparison_row(said[decided], majority[decided])
+                | {
+                    "opinions": opinions.n,
+                    "cross-entropy": opinions.cross_entropy,
+                    "entropy": opinions.entropy,
+                }
+            )
+    return {
+        against: pd.DataFrame(of_one).sort_values("pictures", kind="stable", ignore_index=True)
+        for against, of_one in rows.items()
+        if of_one
+    }
 
 
 def probabilities_by_name(
@@ -198,15 +286,10 @@ def probabilities_by_name(
     return dict(zip(names, each, strict=True)) | {"vote": apply_temperature(mean, vote.temperature)}
 
 
-def _comparison_row(
-    part: str, name: str, flip: bool, probabilities: np.ndarray, labels: np.ndarray
-) -> dict[str, object]:
-    report = report_on(probabilities, labels, flip=flip)
+def _comparison_row(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, object]:
+    report = report_on(probabilities, labels)
     return {
-        "pictures": part,
         "n": report.n,
-        "network": name,
-        "flip averaging": "yes" if flip else "no",
         "accuracy": report.accuracy,
         "balanced accuracy": report.balanced_accuracy,
         **report.recall,
@@ -216,12 +299,12 @@ def _comparison_row(
 
 
 def to_markdown(table: pd.DataFrame) -> str:
-    """Return a table as Markdown: errors of calibration with 3 decimals, shares in percent."""
+    """Return a table as Markdown: errors and entropies with 3 decimals, shares in percent."""
 
     def cell(column: str, value: object) -> str:
         if not isinstance(value, float):
             return str(value)
-        return f"{value:.3f}" if column.endswith("ECE") else f"{value:.1%}"
+        return f"{value:.3f}" if column.endswith(("ECE", "entropy")) else f"{value:.1%}"
 
     lines = [list(table.columns), ["---"] * len(table.columns)]
     lines += [
@@ -238,6 +321,7 @@ def _parser() -> argparse.ArgumentParser:
         "(FER2013: PublicTest) and print the table as Markdown.",
     )
     parser.add_argument("--data", required=True, help="fer2013.csv, a folder, or a zip of either")
+    parser.add_argument("--opinions", metavar="FILE", help="FER+'s fer2013new.csv, for fer2013.csv")
     parser.add_argument("--vote", type=Path, default=SHIPPED_VOTE, help="vote file")
     parser.add_argument(
         "--networks",
@@ -258,7 +342,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _measure_as_told(args: argparse.Namespace) -> None:
-    data = load_dataset(args.data)
+    data = load_dataset(args.data, opinions=args.opinions)
     if args.networks:
         _write_fitted_vote(args.vote, args.networks, data.validation)
     vote = SoftVote.load(args.vote)
@@ -266,7 +350,12 @@ def _measure_as_told(args: argparse.Namespace) -> None:
         "all": np.ones(len(data.validation), dtype=bool),
         "no copies": ~stands_in_training(data),
     }
-    print(to_markdown(comparison_table(vote, data.validation, parts)))
+    tables = comparison_tables(vote, data.validation, parts)
+    print("Against the labels:\n")
+    print(to_markdown(tables["label"]))
+    if "majority" in tables:
+        print("\nAgainst what more than half of the people said:\n")
+        print(to_markdown(tables["majority"]))
     print(f"\nTemperature of the vote: {vote.temperature:.4f}")
 
 

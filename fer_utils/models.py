@@ -12,8 +12,7 @@ from .plan import (
     KERNEL_SIZE,
     LARGEST_SIZE,
     NORM_EPSILON,
-    PIXEL_OFFSET,
-    PIXEL_SCALE,
+    PIXEL_EPSILON,
     PLAN,
     POOL_SIZE,
     SMALLEST_SIZE,
@@ -23,7 +22,14 @@ from .plan import (
     Flatten,
     Pool,
 )
-from .weights import find_weights, foreign_weights, network_name
+from .weights import (
+    RESCALED_SPREAD,
+    find_weights,
+    foreign_weights,
+    network_name,
+    rescaled_weights,
+    standardizes,
+)
 
 
 def build_vgg(
@@ -39,8 +45,9 @@ def build_vgg(
     The plan follows Simonyan and Zisserman, "Very Deep Convolutional Networks" (2015): two 3x3
     convolutions before each max-pool. Batch norm (Ioffe and Szegedy, 2015) stands before every
     ReLU, the dense ones included: without it the loss stays at guessing for whole epochs.
-    Weights start as in He et al. (2015). Pixels enter as they are, 0 to 255: the rescaling is
-    part of the network, so training and inference cannot disagree about it.
+    Weights start as in He et al. (2015). Pixels enter as they are, 0 to 255: the network brings
+    each face to mean 0 and standard deviation 1 itself, so neither brightness nor contrast matter,
+    and training and inference cannot disagree about it.
 
     Parameters
     ----------
@@ -70,7 +77,7 @@ def build_vgg(
     """
     _check_plan(input_shape, num_classes, width, dropout)
     inputs = keras.Input(input_shape, name="pixels")
-    x = layers.Rescaling(PIXEL_SCALE, offset=PIXEL_OFFSET, name="rescaling")(inputs)
+    x = _standardized(inputs)
     for step in PLAN:
         match step:
             case Conv():
@@ -85,6 +92,20 @@ def build_vgg(
             case Classifier(classifier):
                 x = _softmax(num_classes, classifier)(x)
     return keras.Model(inputs, x, name=name)
+
+
+def _standardized(pixels: keras.KerasTensor) -> keras.KerasTensor:
+    # float32 throughout: half precision cannot tell apart the greys of a dark face. It has no
+    # weights, yet weights files name it: see `weights.standardizes`.
+    norm = layers.LayerNormalization(
+        axis=[1, 2, 3],
+        epsilon=PIXEL_EPSILON,
+        center=False,
+        scale=False,
+        dtype="float32",
+        name="standardizing",
+    )
+    return norm(pixels)
 
 
 def _conv(step: Conv, width: float) -> keras.Layer:
@@ -160,15 +181,24 @@ def at_size(model: keras.Model, size: int) -> keras.Model:
     return keras.Model(inputs, x, name=model.name)
 
 
-def load_weights(path: str | Path) -> keras.Model:
+def load_weights(path: str | Path, *, rescaled: bool = False) -> keras.Model:
     """Build the network, named after the file, and read its weights from a ``.weights.h5`` file.
+
+    Parameters
+    ----------
+    path : str or Path
+    rescaled : bool
+        Also take weights of before networks standardized their faces, when pixels were divided by
+        127.5, less 1, to train on from them. Their first kernel is scaled so that a standardized
+        face looks to them like one of the spread that they learned from.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file is damaged or holds the weights of another network.
+        If the file is damaged, or holds the weights of another network or, unless `rescaled`, of
+        one for rescaled pixels.
     """
     path = find_weights(path)
     model = build_vgg(name=network_name(path))
@@ -176,6 +206,11 @@ def load_weights(path: str | Path) -> keras.Model:
         model.load_weights(path)
     except Exception as error:  # h5py and Keras raise anything from KeyError to OSError here
         raise foreign_weights(path, error) from error
+    if not standardizes(path):
+        if not rescaled:
+            raise rescaled_weights(path)
+        first = next(layer for layer in model.layers if isinstance(layer, layers.Conv2D))
+        first.kernel.assign(first.kernel * RESCALED_SPREAD)
     return model
 
 

@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-# Pixels of 0 to 255 enter the first convolution as pixel * PIXEL_SCALE + PIXEL_OFFSET.
-PIXEL_SCALE, PIXEL_OFFSET = 1 / 127.5, -1.0
+# Pixels of 0 to 255 enter the first convolution standardised: less the face's own mean, divided
+# by the root of its own variance plus this. One grey level squared: what varies less is noise, and
+# a uniform picture becomes zeros.
+PIXEL_EPSILON = 1.0
 KERNEL_SIZE = 3
 POOL_SIZE = 2
 NORM_EPSILON = 1e-3

@@ -7,7 +7,7 @@ import csv as csv_format
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from tqdm.auto import tqdm
@@ -46,7 +46,25 @@ _SIDE_SUFFIXES = {".csv", ".md", ".txt"}
 _SIDE_FILES = {"desktop.ini", "thumbs.db"}
 
 
-def read_source(path: Path, skip_bad: bool, progress: bool) -> tuple[Parts, list[str]]:
+class Reading(NamedTuple):
+    """What was read of a data set.
+
+    Attributes
+    ----------
+    parts : dict of str to (ndarray, ndarray)
+        For each part that has pictures: images uint8 (n, 48, 48) and labels int64 (n,).
+    notes : list of str
+        What the user should be told about the reading.
+    in_rows : bool
+        Whether the pictures stand in the order of a CSV's rows, as other files about them do.
+    """
+
+    parts: Parts
+    notes: list[str]
+    in_rows: bool
+
+
+def read_source(path: Path, skip_bad: bool, progress: bool) -> Reading:
     """Read a data set of any known shape.
 
     Parameters
@@ -60,10 +78,7 @@ def read_source(path: Path, skip_bad: bool, progress: bool) -> tuple[Parts, list
 
     Returns
     -------
-    parts : dict
-        For each part that has pictures: images uint8 (n, 48, 48) and labels int64 (n,).
-    messages : list of str
-        What the user should be told about the reading.
+    Reading
 
     Raises
     ------
@@ -74,8 +89,9 @@ def read_source(path: Path, skip_bad: bool, progress: bool) -> tuple[Parts, list
     """
     log = ReadingLog(skip_bad)
     with Source(path) as source:
-        parts = _collect(_choose_reader(source)(source, log, progress))
-    return parts, log.messages()
+        reader = _choose_reader(source)
+        parts = _collect(reader(source, log, progress))
+    return Reading(parts, log.messages(), in_rows=reader is _read_pixel_csv)
 
 
 def _collect(records: Iterator[Record]) -> Parts:

@@ -15,8 +15,7 @@ import numpy as np
 from .plan import (
     LARGEST_SIZE,
     NORM_EPSILON,
-    PIXEL_OFFSET,
-    PIXEL_SCALE,
+    PIXEL_EPSILON,
     PLAN,
     POOL_SIZE,
     SMALLEST_SIZE,
@@ -145,8 +144,8 @@ def _to_graph(weights: dict[str, Arrays], input_size: tuple[int, int]) -> Any:
     from openvino import opset13 as ops
 
     images = ops.parameter([-1, *input_size], np.uint8, name="images")
-    scaled = ops.multiply(ops.convert(images, "f32"), np.float32(PIXEL_SCALE))
-    x = ops.unsqueeze(ops.add(scaled, np.float32(PIXEL_OFFSET)), 1)  # OpenVINO: channels first
+    faces = ops.unsqueeze(ops.convert(images, "f32"), 1)  # OpenVINO: channels first
+    x = ops.mvn(faces, [1, 2, 3], True, PIXEL_EPSILON, "inside_sqrt")
     for step in PLAN:
         match step:
             case Conv(name, _, padding):

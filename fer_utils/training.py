@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from .balance import oversample
-from .batches import one_hot, steps_per_epoch, training_batches
+from .batches import steps_per_epoch, training_batches
 from .commands import mistakes_as_lines
 from .data import Split, drop_duplicates, load_dataset
 from .models import build_vgg, load_weights
@@ -31,6 +31,7 @@ from .runs import (
 from .trainee import Trainee
 from .training_checks import (
     check_data,
+    check_opinions,
     check_teachers,
     checked_class_weights,
     checked_settings,
@@ -51,6 +52,7 @@ def train(
     weight_decay: float = 5e-3,
     label_smoothing: float = 0.1,
     augmentation: float = 1.0,
+    opinion_share: float = 0.0,
     mixup: float = 0.0,
     image_sizes: Mapping[int, int] | None = None,
     class_weights: Mapping[str, float] | None = None,
@@ -89,6 +91,10 @@ def train(
     augmentation : float
         How strongly the faces are changed, from 0 (only mirrored) to 1; it grows over the first
         fifth of the epochs. Few epochs learn more with less.
+    opinion_share : float
+        What is learned of a face: 0 its label, 1 what people said of it, between them a blend of
+        both (see `Split.targets`). Validation, too, is against that: its accuracy is the share of
+        faces whose most probable emotion is the one that the blend puts first.
     mixup : float
         Above 0, faces are blended in pairs, labels included (Zhang et al., 2018), with shares
         drawn from Beta(mixup, mixup). It keeps long runs from learning faces by heart.
@@ -128,6 +134,7 @@ def train(
     """
     check_data(model, train_split, validation_split)
     check_teachers(teachers, model)
+    check_opinions(opinion_share, train_split=train_split, validation_split=validation_split)
     settings = checked_settings(
         epochs=epochs,
         batch_size=batch_size,
@@ -135,6 +142,7 @@ def train(
         weight_decay=weight_decay,
         label_smoothing=label_smoothing,
         augmentation=augmentation,
+        opinion_share=opinion_share,
         mixup=mixup,
         validation_freq=validation_freq,
         seed=seed,
@@ -178,6 +186,7 @@ def train(
                     batch_size=batch_size,
                     first_step=done * run.steps,
                     seed=seed,
+                    opinion_share=opinion_share,
                     mixup=mixup,
                     class_weights=None if weights is None else np.array(weights),
                 ),
@@ -187,7 +196,7 @@ def train(
                 epochs=stop,
                 validation_data=(
                     validation_split.images[..., None],
-                    one_hot(validation_split.labels),
+                    validation_split.targets(opinion_share),
                 ),
                 validation_batch_size=batch_size,
                 validation_freq=[*range(validation_freq, stop, validation_freq), stop],
@@ -232,10 +241,12 @@ def _train_as_told(args: argparse.Namespace) -> None:
     keras.utils.set_random_seed(args.seed)
     model = build_vgg(dropout=args.dropout)
     if args.weights:
-        model.set_weights(load_weights(args.weights).get_weights())
-    teachers = [load_weights(path) for path in args.teachers]
-    data = drop_duplicates(load_dataset(args.data, on_error=args.on_error))
-    faces = oversample(data.train, args.method, random_state=args.seed)
+        model.set_weights(load_weights(args.weights, rescaled=args.rescaled).get_weights())
+    teachers = [load_weights(path, rescaled=args.rescaled) for path in args.teachers]
+    data = drop_duplicates(load_dataset(args.data, opinions=args.opinions, on_error=args.on_error))
+    faces = oversample(
+        data.train, args.method, random_state=args.seed, opinion_share=args.opinion_share
+    )
     history = train(
         model,
         faces,
@@ -247,6 +258,7 @@ def _train_as_told(args: argparse.Namespace) -> None:
         weight_decay=args.weight_decay,
         label_smoothing=args.label_smoothing,
         augmentation=args.augmentation,
+        opinion_share=args.opinion_share,
         mixup=args.mixup,
         image_sizes=args.image_sizes,
         teachers=teachers,

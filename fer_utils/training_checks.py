@@ -20,6 +20,7 @@ _LIMITS = {
     "weight_decay": (lambda value: value >= 0, "at least 0"),
     "label_smoothing": (lambda value: 0 <= value < 1, "at least 0 and below 1"),
     "augmentation": (lambda value: 0 <= value <= 1, "between 0 and 1"),
+    "opinion_share": (lambda value: 0 <= value <= 1, "between 0 and 1"),
     "mixup": (lambda value: 0 <= value < math.inf, "at least 0 and finite"),
     "validation_freq": (lambda value: value >= 1, "at least 1"),
     "seed": (lambda value: value >= 0, "at least 0"),
@@ -48,6 +49,17 @@ def check_data(model: keras.Model, train_split: Split, validation_split: Split) 
             f"model must take grey pictures with 1 channel, got {model.input_shape[-1]}: build it "
             "with build_vgg()."
         )
+
+
+def check_opinions(opinion_share: float, **splits: Split) -> None:
+    """Raise ValueError where opinions are to be learned and a split has none."""
+    for name, split in splits.items():
+        if opinion_share and split.opinions is None:
+            raise ValueError(
+                f"opinion_share={opinion_share} needs opinions, and {name} holds none. Load the "
+                "data set with load_dataset('fer2013.csv', opinions='fer2013new.csv'), or leave "
+                "opinion_share at 0."
+            )
 
 
 def check_teachers(teachers: Sequence[keras.Model], model: keras.Model) -> None:

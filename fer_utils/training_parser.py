@@ -26,6 +26,13 @@ def training_parser() -> argparse.ArgumentParser:
     add("--weight-decay", type=float, default=5e-3, help="decoupled, per unit of learning rate")
     add("--label-smoothing", type=float, default=0.1, help="from 0 to below 1")
     add("--augmentation", type=float, default=1.0, help="strength, from 0 to 1")
+    add("--opinions", metavar="FILE", help="FER+'s fer2013new.csv, to go with fer2013.csv")
+    add(
+        "--opinion-share",
+        type=float,
+        default=0.0,
+        help="what to learn: 0 the labels, 1 the opinions, between them a blend",
+    )
     add("--mixup", type=float, default=0.0, help="blend faces in pairs: Beta's parameter, as 0.2")
     add("--dropout", type=float, default=0.1, help="share dropped after each max-pool")
     add("--image-sizes", type=_image_sizes, default="48", help="one size, or EPOCH:SIZE,...")
@@ -45,6 +52,12 @@ def training_parser() -> argparse.ArgumentParser:
         help="epochs from one validation to the next; only then is anything written",
     )
     add("--weights", help="weights file that a new run starts from, instead of from chance")
+    add(
+        "--rescaled",
+        action="store_true",
+        help="also take --weights and --teachers of fer_utils 0.1, whose networks rescaled pixels "
+        "and did not standardize faces",
+    )
     add(
         "--precision",
         choices=PRECISIONS,

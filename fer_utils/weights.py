@@ -11,6 +11,10 @@ import numpy as np
 from .emotions import EMOTIONS
 from .plan import Classifier, Conv, kernel_shapes
 
+# Weights of before networks standardized their faces (fer_utils 0.1) saw pixels divided by 127.5,
+# less 1, of faces that had been equalized: this was their standard deviation.
+RESCALED_SPREAD = 74 / 127.5
+
 _SUFFIX = ".weights.h5"
 
 Arrays = list[np.ndarray]
@@ -55,6 +59,24 @@ def foreign_weights(path: Path, error: Exception) -> ValueError:
     )
 
 
+def rescaled_weights(path: Path) -> ValueError:
+    """Return the error to raise where a weights file is of a network for rescaled pixels."""
+    return ValueError(
+        f"{str(path)!r} holds the weights of a network that does not standardize its faces, as "
+        "fer_utils 0.1 trained it: what it would say is worth little. Train it on for an epoch "
+        "or more with `python -m fer_utils.training --weights FILE --rescaled`."
+    )
+
+
+def standardizes(path: Path) -> bool:
+    """Tell whether a weights file is of a network that standardizes its faces.
+
+    Keras names a network's layers in the file, also those without weights.
+    """
+    with h5py.File(path) as file:
+        return "layers/layer_normalization" in file
+
+
 def read_weights(path: str | Path) -> dict[str, Arrays]:
     """Read the weights of a network for grey pictures and the 7 emotions.
 
@@ -74,14 +96,18 @@ def read_weights(path: str | Path) -> dict[str, Arrays]:
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file is damaged or holds the weights of another network.
+        If the file is damaged, or holds the weights of another network or of one for rescaled
+        pixels.
     """
     path = find_weights(path)
     try:
         with h5py.File(path) as file:
-            return _read_steps(file)
+            weights = _read_steps(file)
     except Exception as error:  # h5py raises anything from KeyError to RuntimeError here
         raise foreign_weights(path, error) from error
+    if not standardizes(path):
+        raise rescaled_weights(path)
+    return weights
 
 
 def _read_steps(file: h5py.File) -> dict[str, Arrays]:

@@ -3,7 +3,7 @@ from itertools import chain, islice
 import numpy as np
 import pytest
 
-from fer_utils.batches import one_hot, steps_per_epoch, training_batches
+from fer_utils.batches import steps_per_epoch, training_batches
 from fer_utils.data import Split
 
 # Each face is its own number in grey, so that one can see which one it was.
@@ -20,11 +20,6 @@ def batches(start: int, stop: int, split: Split = SPLIT, seed: int = 7, **option
 def numbers(pixels: np.ndarray) -> np.ndarray:
     assert (pixels == pixels[:, :1, :1]).all()
     return pixels[:, 0, 0, 0].astype(int)
-
-
-def test_labels_become_rows_with_a_single_one():
-    assert one_hot(np.array([3, 0])).tolist() == [[0, 0, 0, 1, 0, 0, 0], [1, 0, 0, 0, 0, 0, 0]]
-    assert one_hot(np.array([3])).dtype == np.float32
 
 
 @pytest.mark.parametrize(
@@ -48,7 +43,16 @@ def test_a_batch_is_pixels_and_one_hot_labels():
     ((pixels, labels),) = batches(0, 1)
     assert pixels.shape == (8, 48, 48, 1)
     assert pixels.dtype == np.uint8
-    assert np.array_equal(labels, one_hot(numbers(pixels) % 7))
+    assert np.array_equal(labels, np.eye(7)[numbers(pixels) % 7])
+
+
+def test_what_is_learned_may_be_opinions():
+    opinions = np.eye(7, dtype=np.float32)[(SPLIT.labels + 1) % 7]
+    split = Split(SPLIT.images, SPLIT.labels, opinions, np.zeros((38, 3), np.float32))
+    ((pixels, targets),) = batches(0, 1, split, opinion_share=0.25)
+    label = numbers(pixels) % 7
+    assert targets.dtype == np.float32
+    assert np.allclose(targets, 0.75 * np.eye(7)[label] + 0.25 * np.eye(7)[(label + 1) % 7])
 
 
 def test_a_face_weighs_what_its_emotion_does():

@@ -7,9 +7,10 @@ from made_probabilities import rows
 from fer_utils import EMOTIONS, SoftVote, evaluate
 from fer_utils.data import FerDataset, Split
 from fer_utils.evaluation import (
-    comparison_table,
+    comparison_tables,
     probabilities_by_name,
     report_on,
+    report_on_split,
     stands_in_training,
     to_markdown,
 )
@@ -127,16 +128,18 @@ def test_the_table_compares_votes_parts_and_flipping():
     split = Split(lit_faces(*sides), np.array([ANGRY, HAPPY] * 10))
     first_half = np.arange(20) < 10
     vote = SoftVote([looks_left()])
-    table = comparison_table(vote, split, {"all": first_half | True, "half": first_half})
+    tables = comparison_tables(vote, split, {"all": first_half | True, "half": first_half})
+    assert [*tables] == ["label"]
+    table = tables["label"]
     assert table["pictures"].tolist() == ["all"] * 4 + ["half"] * 4
     assert table["flip averaging"].tolist() == ["no", "no", "yes", "yes"] * 2
     assert table["n"].tolist() == [20] * 4 + [10] * 4
     assert table["accuracy"].tolist() == [1.0, 1.0, 0.5, 0.5] * 2
     assert table["angry"].tolist() == [1.0] * 8  # of equal probabilities, the first is named
     lines = to_markdown(table).splitlines()
-    assert lines[0].startswith("| pictures | n | network | flip averaging | accuracy |")
-    assert lines[2].startswith(f"| all | 20 | {vote.models[0].name} | no | 100.0% |")
-    assert lines[3].startswith("| all | 20 | vote | no | 100.0% |")
+    assert lines[0].startswith("| pictures | network | flip averaging | n | accuracy |")
+    assert lines[2].startswith(f"| all | {vote.models[0].name} | no | 20 | 100.0% |")
+    assert lines[3].startswith("| all | vote | no | 20 | 100.0% |")
     assert f"| {table['ECE'][2]:.3f} |" in lines[4]
     assert {line.count("|") for line in lines} == {len(table.columns) + 1}
 
@@ -153,7 +156,66 @@ def test_networks_of_one_name_are_numbered():
 def test_the_vote_of_the_table_is_the_vote():
     split = Split(lit_faces(*["left", "right"] * 10), np.array([ANGRY, HAPPY] * 10))
     vote = SoftVote([looks_left(), looks_left()], temperature=2.0)
-    table = comparison_table(vote, split, {"all": np.ones(20, dtype=bool)}).set_index("network")
+    tables = comparison_tables(vote, split, {"all": np.ones(20, dtype=bool)})
+    table = tables["label"].set_index("network")
     for flip, row in zip((False, True), table.loc["vote"].itertuples(), strict=True):
         expected = report_on(vote.predict_proba(split.images, flip=flip), split.labels)
         assert row.ECE == pytest.approx(expected.ece)
+
+
+def judged(*votes: dict[int, float], elsewhere: float = 0.0, labels: list[int]) -> Split:
+    """Return faces, the left half of each bright, of which people said these shares."""
+    opinions = np.zeros((len(votes), 7), np.float32)
+    for row, shares in zip(opinions, votes, strict=True):
+        row[list(shares)] = list(shares.values())
+    others = np.tile(np.float32([0, elsewhere, 0]), (len(votes), 1))
+    return Split(lit_faces(*["left"] * len(votes)), np.array(labels), opinions, others)
+
+
+def test_a_report_tells_the_label_from_what_most_people_said():
+    # Labelled happy; two of three times most people say angry, once nobody has a majority.
+    split = judged(
+        {ANGRY: 1.0}, {ANGRY: 0.6, FEAR: 0.4}, {ANGRY: 0.5, FEAR: 0.5}, labels=[HAPPY] * 3
+    )
+    report = evaluate(looks_left(), split)
+    assert report.accuracy == 0
+    assert report.opinions.majority.n == 2
+    assert report.opinions.majority.accuracy == 1
+    assert report.opinions.majority.recall["angry"] == 1
+    assert "strict majority, 2 faces: accuracy 100.0%" in str(report)
+
+
+def test_a_report_measures_the_distance_from_the_opinions_as_by_hand():
+    split = judged({ANGRY: 1.0}, {ANGRY: 0.75, FEAR: 0.25}, labels=[ANGRY, ANGRY])
+    probabilities = np.full((2, 7), 0.1)
+    probabilities[:, [ANGRY, FEAR]] = [0.4, 0.1]
+    opinions = report_on_split(probabilities, split).opinions
+    expected = np.mean([-np.log(0.4), -0.75 * np.log(0.4) - 0.25 * np.log(0.1)])
+    assert opinions.cross_entropy == pytest.approx(expected)
+    assert opinions.entropy == pytest.approx(-(0.75 * np.log(0.75) + 0.25 * np.log(0.25)) / 2)
+    assert opinions.n == 2
+
+
+def test_faces_of_which_people_say_something_else_do_not_count_as_opinions():
+    split = judged({ANGRY: 1.0}, elsewhere=0.5, labels=[ANGRY])
+    report = evaluate(looks_left(), split)
+    assert report.accuracy == 1
+    assert (report.opinions.n, report.opinions.majority) == (0, None)
+    assert "no face has a strict majority" in str(report)
+
+
+def test_without_opinions_a_report_has_none():
+    report = evaluate(looks_left(), Split(lit_faces("left"), np.array([ANGRY])))
+    assert report.opinions is None
+    assert "What people said" not in str(report)
+
+
+def test_the_tables_judge_by_label_and_by_majority():
+    split = judged(*[{ANGRY: 1.0}] * 6, *[{ANGRY: 0.5, FEAR: 0.5}] * 4, labels=[ANGRY, HAPPY] * 5)
+    tables = comparison_tables(SoftVote([looks_left()]), split, {"all": np.ones(10, dtype=bool)})
+    label, majority = (tables[name].query("network == 'vote'").iloc[0] for name in tables)
+    assert [*tables] == ["label", "majority"]
+    assert (label["n"], label["accuracy"]) == (10, 0.5)
+    assert (majority["n"], majority["accuracy"], majority["opinions"]) == (6, 1.0, 10)
+    assert majority["entropy"] == pytest.approx(0.4 * np.log(2))
+    assert "| 0.277 |" in to_markdown(tables["majority"])

@@ -64,9 +64,27 @@ def test_whole_and_floating_pixels_give_the_same(vgg):
     assert np.array_equal(predict(vgg, FACES), predict(vgg, FACES.astype(np.float32)))
 
 
-def test_pixels_are_rescaled_inside(vgg):
-    rescaling = vgg.get_layer("rescaling")
-    assert predict(rescaling, np.float32([[0], [127.5], [255]])).ravel().tolist() == [-1, 0, 1]
+def test_each_face_is_standardized_inside(vgg):
+    inside = predict(vgg.get_layer("standardizing"), FACES.astype(np.float32))
+    assert np.allclose(inside.mean(axis=(1, 2, 3)), 0, atol=1e-5)
+    assert np.allclose(inside.std(axis=(1, 2, 3)), 1, atol=1e-3)
+
+
+@pytest.mark.parametrize("read", [load_weights, load_network])
+def test_neither_brightness_nor_contrast_matter(read, weights_file):
+    vote = SoftVote([read(weights_file)])
+    faces = FACES[..., 0] // 4 * 4  # so that a quarter of it is exact
+    relit = np.concatenate([faces // 4, faces // 4 + 150])
+    expected = np.tile(vote.predict_proba(faces), (2, 1))
+    assert np.abs(vote.predict_proba(relit) - expected).max() < 5e-3
+
+
+@pytest.mark.parametrize("read", [load_weights, load_network])
+def test_a_uniform_picture_has_probabilities(read, weights_file):
+    uniform = np.stack([np.full((48, 48), grey, np.uint8) for grey in (0, 128, 255)])
+    probabilities = SoftVote([read(weights_file)]).predict_proba(uniform)
+    assert np.allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+    assert np.allclose(probabilities, probabilities[0], atol=1e-6)  # grey alone says nothing
 
 
 def test_the_number_of_emotions_and_channels_may_be_another():
@@ -119,6 +137,10 @@ def test_probabilities_stay_float32_in_mixed_precision():
     finally:
         keras.config.set_dtype_policy(policy)
     assert model.get_layer("block1_conv1").compute_dtype == "bfloat16"
+    # bfloat16 has no numbers between 200 and 201.
+    dark = np.float32(200) + np.linspace(-0.4, 0.4, 48 * 48, dtype=np.float32)
+    inside = predict(model.get_layer("standardizing"), dark.reshape(1, 48, 48, 1))
+    assert len(np.unique(inside.astype(np.float32))) > 1000
     probabilities = predict(model, FACES)
     assert probabilities.dtype == np.float32
     assert np.allclose(probabilities.sum(axis=1), 1, atol=1e-6)
@@ -212,3 +234,40 @@ def test_a_file_of_another_format_is_refused(tmp_path, read):
     path.touch()
     with pytest.raises(ValueError, match=r"files named \*\.weights\.h5, got 'model\.keras'"):
         read(path)
+
+
+@pytest.fixture(scope="module")
+def old_file(vgg, tmp_path_factory):
+    """The same weights, in a network that rescales its pixels as fer_utils 0.1 did."""
+    inputs = keras.Input((48, 48, 1))
+    x = layers.Rescaling(1 / 127.5, offset=-1)(inputs)
+    for layer in vgg.layers[2:]:
+        x = layer(x)
+    path = tmp_path_factory.mktemp("old") / "old.weights.h5"
+    keras.Model(inputs, x).save_weights(path)
+    return path
+
+
+@READERS
+def test_weights_for_rescaled_pixels_cannot_vote(old_file, read):
+    with pytest.raises(ValueError, match=r"does not standardize its faces.*--weights FILE --resc"):
+        read(old_file)
+
+
+def test_weights_for_rescaled_pixels_are_taken_when_told_what_they_are(old_file, vgg):
+    """On faces of the spread that they learned from, they say what they said."""
+    pixels = FACES.astype(np.float32)
+    mean, spread = pixels.mean(axis=(1, 2), keepdims=True), pixels.std(axis=(1, 2), keepdims=True)
+    seen = (pixels - mean) / spread * 74 / 127.5  # what rescaling makes of mean 127.5 and sd 74
+    x = keras.Input((48, 48, 1))
+    rest = x
+    for layer in vgg.layers[2:]:
+        rest = layer(rest)
+    expected = predict(keras.Model(x, rest), seen)
+    assert np.allclose(predict(load_weights(old_file, rescaled=True), FACES), expected, atol=1e-4)
+
+
+def test_marked_weights_are_taken_as_they_are(weights_file, vgg):
+    assert np.array_equal(
+        predict(load_weights(weights_file, rescaled=True), FACES), predict(vgg, FACES)
+    )

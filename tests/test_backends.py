@@ -6,12 +6,12 @@ import sys
 from pathlib import Path
 
 TESTS = [
-    "test_augmentation.py",
-    "test_trainee.py",
-    "test_norm_statistics.py",
-    "test_training.py::test_the_log_measures_the_averaged_weights_that_are_kept",
-    "test_training.py::test_the_weights_kept_have_the_statistics_of_whole_faces",
-    "test_training.py::test_a_taught_run_goes_on_as_if_never_cut_off",
+    "training/test_augmentation.py",
+    "training/test_distillation.py",
+    "training/test_batch_norm.py",
+    "training/test_loop.py::test_the_log_measures_the_averaged_weights_that_are_kept",
+    "training/test_loop.py::test_the_weights_kept_have_the_statistics_of_whole_faces",
+    "training/test_loop.py::test_a_taught_run_goes_on_as_if_never_cut_off",
 ]
 
 

@@ -12,12 +12,12 @@ from typing import IO
 
 import nbformat
 import pytest
-from chromium import CAMERA_IS_OFF, PATIENCE_MS, chromium_with_camera, press
 from PIL import Image
-from portraits import HOPPER
-from widget_page import new_page
 
-from fer_utils.tables import TRACKED_COLUMNS
+from fer_utils.recognition.tables import TRACKED_COLUMNS
+from tests.helpers.chromium import CAMERA_IS_OFF, PATIENCE_MS, chromium_with_camera, press
+from tests.helpers.portraits import HOPPER
+from tests.helpers.widget_page import new_page
 
 ROOT = Path(__file__).parents[1]
 NO_PICTURE = "This file cannot be read as a picture. Choose a complete JPEG or PNG file."

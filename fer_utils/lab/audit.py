@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 
-from ..data import FerDataset, Split, find_duplicates
+from ..data.dataset import FerDataset, Split, find_duplicates
 from ..emotions import EMOTION_COLORS, EMOTIONS
-from ..plots import new_grid, panels
+from ..plots.evaluation import new_grid, panels
 
 _MAPPED_COMPONENTS = 50  # as van der Maaten and Hinton reduce their data before t-SNE
 _PERPLEXITY = 30  # of t-SNE; it must be below the number of faces

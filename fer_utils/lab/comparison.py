@@ -9,11 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 from scipy.stats import binomtest
 
-from ..calibration import Probabilities, check_probabilities
-from ..data import Split
+from ..data.dataset import Split
 from ..emotions import EMOTIONS
-from ..evaluation import Report, report_on
-from ..plots import name_confusion_axes, network_colors, new_grid, panels
+from ..evaluation.calibration import Probabilities, check_probabilities
+from ..evaluation.report import Report, report_on
+from ..plots.evaluation import name_confusion_axes, network_colors, new_grid, panels
 
 SUMMARIES = ("accuracy", "balanced accuracy", "macro F1")
 _LEVEL = 0.05  # of the intervals and tests, two-sided

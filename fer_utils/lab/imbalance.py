@@ -15,15 +15,15 @@ import pandas as pd
 from sklearn.utils.class_weight import compute_class_weight
 from tqdm.auto import tqdm
 
-from ..augmentation import resize
-from ..balance import oversample
-from ..batches import steps_per_epoch
-from ..commands import mistakes_as_lines
-from ..data import FerDataset, Split, drop_duplicates, load_dataset, split_off_validation
+from ..command_line import mistakes_as_lines
+from ..data.dataset import FerDataset, Split, drop_duplicates, load_dataset, split_off_validation
+from ..data.oversampling import oversample
 from ..emotions import EMOTIONS
-from ..models import build_vgg
-from ..paths import checked_target, write_whole
-from ..training import train
+from ..files import checked_target, write_whole
+from ..network.vgg import build_vgg
+from ..training.augmentation import resize
+from ..training.batches import steps_per_epoch
+from ..training.loop import train
 from .comparison import check_resamples, mean_of_known, percentile_interval, share_of
 
 # A network is trained for each but the last, which adjusts what "none" has learned.

@@ -14,11 +14,11 @@ from scipy import ndimage
 from scipy.stats import spearmanr
 from tqdm.auto import tqdm
 
-from ..data import Split
+from ..data.dataset import Split
 from ..emotions import EMOTIONS
-from ..evaluation import probabilities_by_name
-from ..plots import network_colors, new_grid
-from ..vote import SoftVote
+from ..evaluation.report import probabilities_by_name
+from ..network.vote import SoftVote
+from ..plots.evaluation import network_colors, new_grid
 from .comparison import wilson_interval
 
 # The last block's convolutions see 5x5 places of a face, those of the block before it 11x11.

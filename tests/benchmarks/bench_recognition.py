@@ -17,7 +17,7 @@ from matplotlib.cbook import get_sample_data
 from PIL import Image
 
 from fer_utils import EmotionRecognizer, crop_face
-from fer_utils.vote import SHIPPED_VOTE
+from fer_utils.network.vote import SHIPPED_VOTE
 
 WARM_UPS, RUNS, STARTS = 5, 50, 5
 TARGET_MS = {"1 face, 640x480": "25, wanted 18", "16 faces, 1024x1024": "350"}

@@ -24,8 +24,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fer_utils import FerDataset, Split, load_dataset
-from fer_utils.runtime import LightNetwork
-from fer_utils.vote import SHIPPED_VOTE
+from fer_utils.network.openvino_network import LightNetwork
+from fer_utils.network.vote import SHIPPED_VOTE
 
 WARM_UPS, RUNS = 5, 40
 CALIBRATION_PICTURES = 256
@@ -43,7 +43,7 @@ class Candidate(NamedTuple):
 
 
 def load_keras(weights: Path, _: np.ndarray) -> Network:
-    from fer_utils.models import KerasNetwork, load_weights
+    from fer_utils.network.vgg import KerasNetwork, load_weights
 
     return KerasNetwork(load_weights(weights))
 
@@ -52,7 +52,7 @@ def load_litert(weights: Path, pictures: np.ndarray, *, int8: bool = False) -> N
     import tensorflow as tf
     from ai_edge_litert.interpreter import Interpreter
 
-    from fer_utils.models import load_weights
+    from fer_utils.network.vgg import load_weights
 
     def calibration() -> Any:
         return ([picture[None, ..., None].astype(np.float32)] for picture in pictures)
@@ -89,7 +89,7 @@ def load_onnx(weights: Path, _: np.ndarray) -> Network:
     import keras
     import onnxruntime
 
-    from fer_utils.models import load_weights
+    from fer_utils.network.vgg import load_weights
 
     onnxruntime.disable_telemetry_events()
     options = onnxruntime.SessionOptions()

@@ -25,9 +25,9 @@ def measure(precision: str) -> float:
     import keras
     import numpy as np
 
-    from fer_utils.models import build_vgg
-    from fer_utils.optimization import compile_network
-    from fer_utils.trainee import Trainee
+    from fer_utils.network.vgg import build_vgg
+    from fer_utils.training.distillation import Trainee
+    from fer_utils.training.optimizer import compile_network
 
     keras.config.set_dtype_policy(precision)
     trainee = Trainee(build_vgg(), 48)

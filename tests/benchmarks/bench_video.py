@@ -20,10 +20,11 @@ import numpy as np
 from PIL import Image
 from skimage import data
 
-from fer_utils import EmotionRecognizer, recognize_video, video, video_reader, video_writer
+from fer_utils import EmotionRecognizer, recognize_video
+from fer_utils.video import reader, recognize, writer
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from clips import moving_head, write_clip
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from tests.helpers.clips import moving_head, write_clip
 
 HD_FPS, LONG_FPS = 25, 10
 TARGET_FPS, TARGET_GROWTH_MB = 25, 200
@@ -81,14 +82,14 @@ def _hd_frames(frames: int) -> Iterator[np.ndarray]:
 def _timed(recognizer: EmotionRecognizer) -> dict[str, float]:
     """Have the time that each part takes added up; encoding goes on beside the others."""
     seconds: Counter[str] = Counter()
-    _time(seconds, "read", video_reader.VideoReader, "_to_upright_rgb")
+    _time(seconds, "read", reader.VideoReader, "_to_upright_rgb")
     _time(seconds, "detect", recognizer.detector, "detect")
     _time(seconds, "follow", recognizer.detector, "follow")
     _time(seconds, "classify", recognizer.classifier, "predict_proba")
-    _time(seconds, "draw", video, "draw_faces")
-    _time(seconds, "write (waiting for the encoder)", video_writer.VideoWriter, "write")
-    _time(seconds, "encode (on a thread of its own)", video_writer.VideoWriter, "_encode")
-    _time_iterator(seconds, "read", video_reader.VideoReader, "_decode")
+    _time(seconds, "draw", recognize, "draw_faces")
+    _time(seconds, "write (waiting for the encoder)", writer.VideoWriter, "write")
+    _time(seconds, "encode (on a thread of its own)", writer.VideoWriter, "_encode")
+    _time_iterator(seconds, "read", reader.VideoReader, "_decode")
     return seconds
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from fer_utils import EMOTIONS, build_vgg
-from fer_utils.data import FerDataset, Split
+from fer_utils.data.dataset import FerDataset, Split
 from fer_utils.lab import audit
 
 RNG = np.random.default_rng(0)

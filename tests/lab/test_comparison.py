@@ -1,11 +1,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-from made_probabilities import drawn_faces, rows
 
 from fer_utils import EMOTIONS
-from fer_utils.data import Split
-from fer_utils.evaluation import report_on
+from fer_utils.data.dataset import Split
+from fer_utils.evaluation.report import report_on
 from fer_utils.lab.comparison import (
     bootstrap_table,
     find_disagreements,
@@ -15,6 +14,7 @@ from fer_utils.lab.comparison import (
     plot_intervals,
     with_intervals,
 )
+from tests.helpers.made_probabilities import drawn_faces, rows
 
 ANGRY, DISGUST, FEAR, HAPPY = range(4)
 

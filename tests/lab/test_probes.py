@@ -6,9 +6,9 @@ import pytest
 from keras import layers
 
 from fer_utils import SoftVote, load_dataset
-from fer_utils.data import Split
+from fer_utils.data.dataset import Split
 from fer_utils.lab import probes
-from fer_utils.models import load_weights
+from fer_utils.network.vgg import load_weights
 
 ROOT = Path(__file__).parents[2]
 ANGRY, HAPPY = 0, 3

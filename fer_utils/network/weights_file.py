@@ -1,0 +1,138 @@
+"""Weights files: their names, and what is in them, read without Keras."""
+
+import os
+import re
+from collections import Counter
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from ..emotions import EMOTIONS
+from .vgg_plan import Classifier, Conv, kernel_shapes
+
+# Weights of before networks standardized their faces (fer_utils 0.1) saw pixels divided by 127.5,
+# less 1, of faces that had been equalized: this was their standard deviation.
+RESCALED_SPREAD = 74 / 127.5
+
+_SUFFIX = ".weights.h5"
+
+Arrays = list[np.ndarray]
+
+
+def find_weights(path: str | Path) -> Path:
+    """Return the path of a weights file that exists, ``~`` resolved.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If its name does not end in ``.weights.h5``.
+    """
+    path = Path(os.path.expanduser(path))
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"There is no weights file {str(path)!r}. Train one with "
+            "`python -m fer_utils.training --help`, or clone the repository with its weights."
+        )
+    if not path.name.endswith(_SUFFIX):
+        raise ValueError(
+            f"Weights are read from files named *{_SUFFIX}, got {path.name!r}. "
+            f"Save with model.save_weights('name{_SUFFIX}')."
+        )
+    return path
+
+
+def network_name(path: Path) -> str:
+    """Return the name of a weights file's network: the file's, without odd characters."""
+    # TensorFlow refuses other characters, such as those of a downloaded "best (1).weights.h5".
+    name = re.sub(r"[^A-Za-z0-9_.]+", "_", path.name.removesuffix(_SUFFIX)).strip("_")
+    return name or "vgg"
+
+
+def foreign_weights(path: Path, error: Exception) -> ValueError:
+    """Return the error to raise where a weights file cannot be read into the network."""
+    return ValueError(
+        f"{str(path)!r} does not hold the weights of build_vgg(): the file is damaged or was "
+        f"saved from another network ({type(error).__name__}: {error})"
+    )
+
+
+def rescaled_weights(path: Path) -> ValueError:
+    """Return the error to raise where a weights file is of a network for rescaled pixels."""
+    return ValueError(
+        f"{str(path)!r} holds the weights of a network that does not standardize its faces, as "
+        "fer_utils 0.1 trained it: what it would say is worth little. Train it on for an epoch "
+        "or more with `python -m fer_utils.training --weights FILE --rescaled`."
+    )
+
+
+def standardizes(path: Path) -> bool:
+    """Tell whether a weights file is of a network that standardizes its faces.
+
+    Keras names a network's layers in the file, also those without weights.
+    """
+    with h5py.File(path) as file:
+        return "layers/layer_normalization" in file
+
+
+def read_weights(path: str | Path) -> dict[str, Arrays]:
+    """Read the weights of a network for grey pictures and the 7 emotions.
+
+    Parameters
+    ----------
+    path : str or Path
+        A ``.weights.h5`` file that Keras wrote.
+
+    Returns
+    -------
+    dict of str to list of ndarray of float32
+        By the name of the step in `vgg_plan.PLAN`: kernel, then batch norm's gamma, beta, mean and
+        variance; the classifier's kernel, then its bias. Axes are as Keras has them.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file is damaged, or holds the weights of another network or of one for rescaled
+        pixels.
+    """
+    path = find_weights(path)
+    try:
+        with h5py.File(path) as file:
+            weights = _read_steps(file)
+    except Exception as error:  # h5py raises anything from KeyError to RuntimeError here
+        raise foreign_weights(path, error) from error
+    if not standardizes(path):
+        raise rescaled_weights(path)
+    return weights
+
+
+def _read_steps(file: h5py.File) -> dict[str, Arrays]:
+    """Read layer after layer: Keras numbers the layers of a kind in their order."""
+    seen: Counter[str] = Counter()
+
+    def read_next(kind: str, *shapes: tuple[int, ...]) -> Arrays:
+        number = seen[kind]
+        seen[kind] += 1
+        return _read_layer(file, f"layers/{kind}_{number}" if number else f"layers/{kind}", shapes)
+
+    weights = {}
+    for step, shape in kernel_shapes(channels=1, num_classes=len(EMOTIONS)):
+        vector = shape[-1:]
+        if isinstance(step, Classifier):
+            weights[step.name] = read_next("dense", shape, vector)
+            continue
+        kernel = read_next("conv2d" if isinstance(step, Conv) else "dense", shape)
+        weights[step.name] = kernel + read_next("batch_normalization", *[vector] * 4)
+    return weights
+
+
+def _read_layer(file: h5py.File, layer: str, shapes: tuple[tuple[int, ...], ...]) -> Arrays:
+    arrays = [np.asarray(value, np.float32) for value in file[f"{layer}/vars"].values()]
+    found = tuple(array.shape for array in arrays)
+    if found != shapes:
+        raise ValueError(f"{layer} has weights of shapes {found} instead of {shapes}")
+    return arrays

@@ -1,0 +1,4 @@
+"""Charts, one file a topic.
+
+Imports `data`, `evaluation` and `recognition`.
+"""

@@ -1,0 +1,212 @@
+"""Pictures of a data set: how many pictures each emotion has, and what they look like.
+
+The conventions are those of `plots.evaluation`.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+
+from ..emotions import EMOTION_COLORS, EMOTIONS
+from ..recognition.drawing import ink_on
+from .evaluation import new_grid, panels
+
+_COLORS = [EMOTION_COLORS[name] for name in EMOTIONS]
+
+Counts = Mapping[str, int]
+
+
+class SplitLike(Protocol):
+    """What the plots need of a `Split`."""
+
+    images: np.ndarray
+    labels: np.ndarray
+
+    def counts(self) -> Counts: ...
+
+
+def plot_distribution(
+    splits: SplitLike | Counts | Mapping[str, SplitLike | Counts], *, ax: Axes | None = None
+) -> Axes:
+    """Draw how many pictures each emotion has, with the counts on the bars.
+
+    Parameters
+    ----------
+    splits : Split, counts or mapping of names to those
+        One split, or several to compare side by side, such as
+        ``{"Before SMOTE": split, "After SMOTE": balanced}``. Counts are ``{emotion: n}``;
+        an emotion left out counts as 0.
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `splits` holds neither splits nor counts, or nothing at all.
+    """
+    groups = _counts_by_name(splits)
+    ax = panels(ax, 1, size=(6 + 1.5 * len(groups), 4))[0]
+    shades = np.linspace(1, 0.35, len(groups))[::-1]
+    width = 0.86 / len(groups)
+    for i, (counts, shade) in enumerate(zip(groups.values(), shades, strict=True)):
+        places = np.arange(len(EMOTIONS)) + (i - (len(groups) - 1) / 2) * width
+        heights = [counts.get(name, 0) for name in EMOTIONS]
+        fill = [(color, shade) for color in _COLORS]
+        bars = ax.bar(places, heights, 0.92 * width, color=fill, edgecolor=_COLORS)
+        ax.bar_label(bars, fmt="{:,.0f}", padding=2, fontsize="small")
+    _finish_distribution(ax, groups, shades)
+    return ax
+
+
+def plot_samples(
+    split: SplitLike,
+    *,
+    columns: int = 8,
+    rows: int = 3,
+    emotion: str | None = None,
+    random_state: int | np.random.Generator | None = 0,
+) -> np.ndarray:
+    """Show pictures drawn at random: a row for each emotion, or a grid of one emotion.
+
+    Parameters
+    ----------
+    split : Split
+        ``images`` uint8 (n, 48, 48) and ``labels`` int64 (n,).
+    columns : int
+        Pictures in a row.
+    rows : int
+        Rows at most when `emotion` is given; else every emotion has one row.
+    emotion : str, optional
+        Show this emotion only.
+    random_state : int, Generator or None
+        Seed of the choice.
+
+    Returns
+    -------
+    ndarray of Axes, shape (rows, columns)
+        Places for which the split has no picture stay empty.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as described.
+    """
+    images, labels = _checked_pictures(split)
+    _check_positive(columns=columns, rows=rows)
+    if emotion is not None and emotion not in EMOTIONS:
+        raise ValueError(f"emotion must be one of {', '.join(EMOTIONS)}; got {emotion!r}")
+    rng = np.random.default_rng(random_state)
+    if emotion is None:
+        chosen = [_pick(labels, name, columns, rng) for name in EMOTIONS]
+    else:
+        picked = _pick(labels, emotion, rows * columns, rng)
+        chosen = [picked[i : i + columns] for i in range(0, max(len(picked), 1), columns)]
+    grid = _picture_grid(images, chosen, columns)
+    there = len(labels) if emotion is None else np.count_nonzero(labels == EMOTIONS.index(emotion))
+    title = f"{sum(map(len, chosen)):,} of {there:,} pictures"
+    grid[0, 0].figure.suptitle(title if emotion is None else f"{emotion.capitalize()}: {title}")
+    if emotion is None:
+        _name_rows(grid)
+    return grid
+
+
+def _counts_by_name(splits: Any) -> dict[str, Counts]:
+    if isinstance(splits, Mapping) and not _is_counts(splits):
+        return {str(name): _counts(split, f"splits[{name!r}]") for name, split in splits.items()}
+    counts = _counts(splits, "splits")
+    if not counts:
+        raise ValueError("splits is empty; pass a Split, or counts such as {'happy': 3}")
+    return {"": counts}
+
+
+def _is_counts(mapping: Mapping[Any, Any]) -> bool:
+    """Tell counts from named splits, whose names may be emotions too."""
+    holds_splits = any(isinstance(v, Mapping) or hasattr(v, "counts") for v in mapping.values())
+    return set(mapping) <= set(EMOTIONS) and not holds_splits
+
+
+def _counts(split: Any, argument: str) -> Counts:
+    counts = split.counts() if callable(getattr(split, "counts", None)) else split
+    if not isinstance(counts, Mapping) or not set(counts) <= set(EMOTIONS):
+        what = repr(counts) if isinstance(counts, Mapping) else type(split).__name__
+        raise TypeError(f"{argument} must be a Split or counts {{emotion: n}}, got {what}")
+    for name, n in counts.items():
+        if not isinstance(n, int | np.integer) or n < 0:
+            raise ValueError(
+                f"{argument}: the count of {name!r} must be a whole number of at least 0, got {n!r}"
+            )
+    return counts
+
+
+def _finish_distribution(ax: Axes, groups: Mapping[str, Counts], shades: Sequence[float]) -> None:
+    totals = [f"{sum(counts.values()):,}" for counts in groups.values()]
+    several = len(groups) > 1
+    title = "Pictures per emotion" if several else f"Pictures per emotion ({totals[0]} in all)"
+    ax.set_title(title, pad=28 if several else None)  # the legend goes between title and bars
+    ax.set_xticks(range(len(EMOTIONS)), EMOTIONS)
+    ax.set_ylabel("Pictures")
+    ax.yaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.margins(x=0.02, y=0.08)
+    if several:
+        grey = plt.rcParams["text.color"]
+        handles = [Patch(facecolor=(grey, 0.8 * shade), edgecolor=grey) for shade in shades]
+        names = [f"{name} ({total})" for name, total in zip(groups, totals, strict=True)]
+        place = {"loc": "lower center", "bbox_to_anchor": (0.5, 1), "ncols": len(names)}
+        ax.legend(handles, names, frameon=False, **place)
+
+
+def _checked_pictures(split: Any) -> tuple[np.ndarray, np.ndarray]:
+    try:
+        images, labels = np.asarray(split.images), np.asarray(split.labels)
+    except AttributeError:
+        got = type(split).__name__
+        raise TypeError(f"split must be a Split with images and labels, got {got}") from None
+    if images.ndim != 3 or images.dtype != np.uint8 or labels.shape != images.shape[:1]:
+        raise ValueError(
+            "split must hold images uint8 (n, height, width) and labels (n,); got images "
+            f"{images.dtype} {images.shape} and labels {labels.shape}"
+        )
+    return images, labels
+
+
+def _check_positive(**numbers: int) -> None:
+    for name, number in numbers.items():
+        if not isinstance(number, int | np.integer) or number < 1:
+            raise ValueError(f"{name} must be a whole number of at least 1, got {number!r}")
+
+
+def _pick(labels: np.ndarray, emotion: str, most: int, rng: np.random.Generator) -> np.ndarray:
+    places = np.flatnonzero(labels == EMOTIONS.index(emotion))
+    return rng.choice(places, size=min(most, len(places)), replace=False)
+
+
+def _picture_grid(images: np.ndarray, chosen: list[np.ndarray], columns: int) -> np.ndarray:
+    size = (1.0 * columns + 0.8, 1.0 * len(chosen) + 0.4)
+    grid = new_grid(len(chosen), columns, size, w_pad=0.03, h_pad=0.03, wspace=0, hspace=0)
+    for ax in grid.flat:
+        ax.set(xticks=[], yticks=[], aspect="equal")
+        ax.spines[:].set_visible(False)
+        ax.patch.set_visible(False)
+    for axes, row in zip(grid, chosen, strict=True):
+        for ax, place in zip(axes, row, strict=False):
+            ax.imshow(images[place], cmap="gray", vmin=0, vmax=255)
+        if len(row) == 0:
+            axes[0].text(0.1, 0.5, "no pictures", va="center", transform=axes[0].transAxes)
+    return grid
+
+
+def _name_rows(grid: np.ndarray) -> None:
+    for ax, name, color in zip(grid[:, 0], EMOTIONS, _COLORS, strict=True):
+        ax.set_ylabel(name, rotation=0, ha="right", va="center", color=ink_on(to_rgb(color)))
+        ax.yaxis.label.set_bbox({"facecolor": color, "edgecolor": "none", "boxstyle": "round"})

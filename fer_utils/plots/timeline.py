@@ -1,0 +1,177 @@
+"""The emotions of faces in a video, drawn over time."""
+
+from collections.abc import Sequence
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
+
+from ..data.parsing import first_few
+from ..emotions import EMOTION_COLORS, EMOTIONS, LABEL_COLORS, UNSURE
+from .evaluation import panels
+
+_MOST_FACES = 6
+# A face that was away for longer than this, and than some frames, leaves a gap in its lines.
+_GAP_S, _GAP_FRAMES = 0.4, 3
+_COLUMNS = ("face_id", "time_s", "label", *(f"p_{name}" for name in EMOTIONS))
+
+
+def plot_timeline(
+    table: pd.DataFrame,
+    face_id: int | Sequence[int] | None = None,
+    *,
+    ax: Axes | Sequence[Axes] | None = None,
+) -> np.ndarray:
+    """Draw the probabilities of the emotions over time, one panel a face.
+
+    The ribbon below the curves shows the steady label, in dark grey where it is "unsure". Curves
+    and ribbon are broken where the face was out of view.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One video's, as `recognize_video` returns it, or as `pandas.read_csv` reads it back.
+    face_id : int or sequence of int, optional
+        Which faces; by default the six that were seen in the most frames.
+    ax : Axes or sequence of Axes, optional
+        As many as there are faces.
+
+    Returns
+    -------
+    ndarray of Axes, shape (max(1, number of faces),)
+        By face. A table without any face gives one empty panel that says so.
+
+    Raises
+    ------
+    TypeError
+        `table` is no DataFrame, `face_id` no number, or `ax` no Axes.
+    ValueError
+        Columns are missing, the table holds several videos or a face's rows are not in the order
+        of time, a face is not in the table, `face_id` is empty although there are faces, or `ax`
+        has another number of Axes.
+    """
+    face_ids = _checked_faces(_checked_table(table), face_id)
+    axes = panels(ax, max(1, len(face_ids)), size=(9, 2.8), most_columns=1)
+    if not face_ids:
+        axes[0].axis("off")
+        axes[0].text(0.5, 0.5, "No face found", ha="center", va="center", fontsize="large")
+    for one, number in zip(axes, face_ids, strict=False):
+        _plot_face(one, table[table["face_id"] == number])
+        one.set_title(f"Face {number}")
+    if face_ids:
+        shown = table[table["face_id"].isin(face_ids)]
+        _add_legend(axes[0], with_unsure=(shown["label"] == UNSURE).any())
+        _share_times(axes, shown["time_s"])
+    return axes
+
+
+def _checked_table(table: Any) -> pd.DataFrame:
+    if not isinstance(table, pd.DataFrame):
+        raise TypeError(
+            "table must be the DataFrame that recognize_video returns, got "
+            f"{type(table).__name__}; read a CSV file with pandas.read_csv first"
+        )
+    missing = [name for name in _COLUMNS if name not in table]
+    if missing:
+        raise ValueError(f"table must have the columns of recognize_video, it lacks {missing}")
+    _check_one_video(table)
+    return table
+
+
+def _check_one_video(table: pd.DataFrame) -> None:
+    """Refuse several videos in one table: face 0 of one is not face 0 of another."""
+    sources = table["source"].unique() if "source" in table else []
+    if len(sources) > 1:
+        names = [repr(name) for name in sources]
+        raise ValueError(
+            f"table must hold one video, it has {first_few(names)}; choose one first, such as "
+            f'table[table["source"] == {names[0]}]'
+        )
+    steps_back = table.groupby("face_id")["time_s"].diff() < 0
+    if steps_back.any():
+        number = table["face_id"][steps_back.to_numpy()].iloc[0]
+        raise ValueError(
+            f"table must hold one video, in the order of time, but the times of face {number} go "
+            "back; choose one video first, or if it is one, sort it with "
+            'table.sort_values("time_s")'
+        )
+
+
+def _checked_faces(table: pd.DataFrame, face_id: Any) -> list[int]:
+    counts = table["face_id"].value_counts()
+    if face_id is None:
+        return sorted(counts.index[:_MOST_FACES].tolist())
+    wanted = list(face_id) if isinstance(face_id, Sequence | np.ndarray) else [face_id]
+    if not all(isinstance(one, Integral) for one in wanted):
+        raise TypeError(f"face_id must be a whole number, or several, got {face_id!r}")
+    if not wanted and len(counts):
+        raise ValueError("face_id must name a face, got none; leave it out for those seen longest")
+    unknown = [one for one in wanted if one not in counts.index]
+    if unknown:
+        present = sorted(counts.index.tolist())
+        raise ValueError(f"face_id must be in the table, {unknown} is not; it has {present}")
+    return [int(one) for one in wanted]
+
+
+def _plot_face(ax: Axes, rows: pd.DataFrame) -> None:
+    time_s = rows["time_s"].to_numpy(float)
+    breaks = _breaks(time_s)
+    marker = "." if len(time_s) == 1 else ""  # one point makes no line
+    for name in EMOTIONS:
+        # A missing value ends a line.
+        shown = np.insert(rows[f"p_{name}"].to_numpy(float), breaks, np.nan)
+        color = EMOTION_COLORS[name]
+        ax.plot(np.insert(time_s, breaks, np.nan), shown, f"{marker}-", color=color, label=name)
+    _plot_ribbon(ax, time_s, rows["label"].to_numpy(str), breaks)
+    ax.set_ylim(-0.09, 1.02)
+    ax.set_yticks([0, 0.5, 1])
+    ax.yaxis.set_major_formatter(PercentFormatter(1))
+    ax.spines[["top", "right"]].set_visible(False)
+
+
+def _add_legend(ax: Axes, with_unsure: bool) -> None:
+    handles = ax.get_legend_handles_labels()[0]
+    if with_unsure:
+        handles.append(Patch(color=LABEL_COLORS[UNSURE], label=UNSURE))
+    ax.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False)
+
+
+def _share_times(axes: Sequence[Axes], time_s: pd.Series) -> None:
+    """Show the same span of time in all panels, from a minute up in minutes and seconds."""
+    first_s, last_s = time_s.min(), time_s.max()
+    margin_s = 0.02 * (last_s - first_s) or 0.5
+    for ax in axes:
+        ax.set_xlim(first_s - margin_s, last_s + margin_s)
+        if last_s >= 60:
+            ax.xaxis.set_major_locator(MaxNLocator(steps=[1, 2, 3, 6, 10]))
+            ax.xaxis.set_major_formatter(FuncFormatter(_clock))
+    axes[-1].set_xlabel("Time in min:s" if last_s >= 60 else "Time in s")
+
+
+def _breaks(time_s: np.ndarray) -> np.ndarray:
+    """Return the indices at which the face comes back into view."""
+    steps = np.diff(time_s)
+    if not len(steps):
+        return np.empty(0, int)
+    return np.flatnonzero(steps > max(_GAP_S, _GAP_FRAMES * np.median(steps))) + 1
+
+
+def _plot_ribbon(ax: Axes, time_s: np.ndarray, labels: np.ndarray, breaks: np.ndarray) -> None:
+    starts = np.union1d(np.flatnonzero(labels[1:] != labels[:-1]) + 1, [0, *breaks]).astype(int)
+    ends = np.append(starts[1:], len(time_s))
+    for start, end in zip(starts, ends, strict=True):
+        # A label lasts until the next one, except where the face goes out of view.
+        last = end if end < len(time_s) and end not in breaks else end - 1
+        color = LABEL_COLORS[labels[start]]
+        ax.axvspan(time_s[start], time_s[last], 0.01, 0.06, color=color, linewidth=0)
+
+
+def _clock(time_s: float, _: object = None) -> str:
+    """Return seconds as minutes and seconds, such as "2:05" or "0:01.5"."""
+    minutes, seconds = divmod(abs(round(time_s, 2)), 60)
+    whole = f"{seconds:05.2f}".rstrip("0").rstrip(".")
+    return f"{'-' if time_s < 0 else ''}{minutes:.0f}:{whole}"

@@ -1,0 +1,129 @@
+"""The setup check: what is installed, whether it works, and what to do where it does not.
+
+It imports the rooms it checks only while it checks them, so that it can report what is missing.
+"""
+
+import importlib.metadata
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ..faces.blazeface import DETECTOR_FILE, metrics_warning, read_detector_file
+
+_PACKAGES = ("numpy", "tensorflow", "keras", "openvino", "imbalanced-learn")
+_TIMED_CALLS = 5
+
+
+class Check(NamedTuple):
+    """One line of the report: `found` says what is there, or what to do about it."""
+
+    name: str
+    ok: bool
+    found: str
+
+
+@dataclass(frozen=True, repr=False)
+class SetupReport:
+    """The result of `check_setup`; it prints as a table."""
+
+    checks: tuple[Check, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every check passed."""
+        return all(check.ok for check in self.checks)
+
+    def __repr__(self) -> str:
+        lines = [
+            f"{'ok  ' if check.ok else 'FIX '} {check.name:<17} {check.found}"
+            for check in self.checks
+        ]
+        return "\n".join([*lines, "All is ready." if self.ok else "See the lines marked FIX."])
+
+
+def check_setup() -> SetupReport:
+    """Check what recognition needs: packages, the shipped files, and one face on a portrait.
+
+    Works offline. The portrait is the public-domain one of Grace Hopper that comes with
+    matplotlib. Nothing that can be mended raises: it becomes a line marked FIX.
+
+    Returns
+    -------
+    SetupReport
+        Prints as a table; `.ok` says whether all is ready, `.checks` holds the lines.
+    """
+    steps: dict[str, Callable[[], str]] = {
+        "python": platform.python_version,
+        **{name: lambda name=name: importlib.metadata.version(name) for name in _PACKAGES},
+        "mediapipe": _check_mediapipe,
+        "detector's file": _check_detector_file,
+        "face detection": _check_detection,
+        "weights": _check_weights,
+        "recognition": _check_recognition,
+    }
+    return SetupReport(tuple(_attempt(name, step) for name, step in steps.items()))
+
+
+def _attempt(name: str, step: Callable[[], str]) -> Check:
+    try:
+        return Check(name, True, step())
+    except importlib.metadata.PackageNotFoundError:
+        return Check(name, False, f"not installed: pip install {name}")
+    except (ImportError, OSError, ValueError) as error:
+        return Check(name, False, str(error))
+
+
+def _check_mediapipe() -> str:
+    if warning := metrics_warning():
+        raise ValueError(warning)
+    return f"{importlib.metadata.version('mediapipe')}, opens no network connection"
+
+
+def _check_detector_file() -> str:
+    read_detector_file()
+    return f"{DETECTOR_FILE.name}, checksum right"
+
+
+def _check_detection() -> str:
+    from ..faces.detector import FaceDetector
+
+    with FaceDetector() as detector:
+        count = len(detector.detect(_portrait()))
+    return _one_face(count)
+
+
+def _check_weights() -> str:
+    from ..network.vote import SoftVote
+
+    networks = len(SoftVote.load().models)
+    return f"{networks} network{'s' if networks > 1 else ''}, checksums right"
+
+
+def _check_recognition() -> str:
+    from .recognizer import EmotionRecognizer
+
+    recognizer = EmotionRecognizer.load()
+    faces = recognizer.recognize(_portrait())  # the first call also prepares the networks
+    durations_s = []
+    for _ in range(_TIMED_CALLS):
+        start_s = time.perf_counter()
+        recognizer.recognize(_portrait())
+        durations_s.append(time.perf_counter() - start_s)
+    recognizer.detector.close()
+    duration_ms = 1000 * statistics.median(durations_s)
+    return f"{_one_face(len(faces))}, {faces[0].top}, in {duration_ms:.0f} ms"
+
+
+def _one_face(count: int) -> str:
+    if count != 1:
+        raise ValueError(f"{count} faces instead of 1 in a portrait; install mediapipe again")
+    return "1 face in the portrait"
+
+
+def _portrait() -> str:
+    from matplotlib.cbook import get_sample_data
+
+    return get_sample_data("grace_hopper.jpg", asfileobj=False)

@@ -1,0 +1,170 @@
+"""Recognised faces as a tidy table."""
+
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from ..emotions import EMOTIONS, UNSURE
+from .recognizer import FaceEmotion
+
+if TYPE_CHECKING:
+    from ..video.reader import VideoFrame  # It brings FFmpeg along.
+    from ..video.stream import TrackedFace
+
+_PLACE_TYPES = {
+    "source": "str",
+    "frame": "int64",
+    "time_s": "float64",
+    "face_id": "int64",
+    **dict.fromkeys(("x", "y", "w", "h"), "int64"),
+    **{f"p_{name}": "float64" for name in EMOTIONS},
+}
+_NAME_TYPES = {"top": "str", "label": "str"}
+_COLUMN_TYPES = _PLACE_TYPES | _NAME_TYPES
+_TRACKED_TYPES = _PLACE_TYPES | {f"raw_{name}": "float64" for name in EMOTIONS} | _NAME_TYPES
+TRACKED_COLUMNS = tuple(_TRACKED_TYPES)
+
+
+class FaceTable:
+    """The faces of a video as they come in, kept compactly: under 200 bytes a face and frame.
+
+    Parameters
+    ----------
+    source : str
+        The video's name.
+    """
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._numbers = array("d")
+        self._tops = array("b")
+        self._are_sure = array("b")
+
+    def add(self, frame: int, time_s: float, faces: Sequence["TrackedFace"]) -> list[tuple]:
+        """Add the faces of a frame; return their rows, values in the order of `TRACKED_COLUMNS`."""
+        rows = []
+        for face in faces:
+            place = (frame, float(time_s), face.face_id, *face.box)
+            numbers = (*place, *face.emotions.values(), *face.raw_emotions.values())
+            self._numbers.extend(numbers)
+            self._tops.append(EMOTIONS.index(face.top))
+            self._are_sure.append(face.is_sure)
+            rows.append((self._source, *numbers, face.top, face.label))
+        return rows
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return all rows so far as a table with the columns `TRACKED_COLUMNS`."""
+        names = TRACKED_COLUMNS[1 : -len(_NAME_TYPES)]
+        numbers = np.array(self._numbers).reshape(-1, len(names))
+        table = pd.DataFrame(numbers, columns=names)
+        table.insert(0, "source", self._source)
+        table["top"] = np.array(EMOTIONS)[np.array(self._tops, dtype=int)]
+        table["label"] = table["top"].where(np.array(self._are_sure, dtype=bool), UNSURE)
+        return table.astype(_TRACKED_TYPES)
+
+
+def to_frame(
+    faces: Iterable[FaceEmotion] | Iterable[Iterable[FaceEmotion]],
+    source: str | Path | Iterable[str | Path] | None = None,
+    *,
+    frames: "Iterable[VideoFrame] | None" = None,
+) -> pd.DataFrame:
+    """Put recognised faces into a tidy table, one row a face.
+
+    Parameters
+    ----------
+    faces : iterable of FaceEmotion, or iterable of such iterables
+        What `recognize` returns for one picture, or `recognize_batch` for several.
+    source : str or Path, or an iterable of them, optional
+        The picture's name, or the pictures' names in the same order. Without it, their numbers
+        from 0. With `frames`, the one name of the video, by default "video".
+    frames : iterable of VideoFrame, optional
+        The frames of the video that the pictures are, in the same order.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns source; frame and time_s, in seconds (0 for a still picture); face_id, from 0 in
+        each picture unless they are `TrackedFace` records, which have their own; x, y, w, h in
+        px; p_angry to p_neutral, 0-1; top; label, which is top or "unsure". The columns and
+        their types are the same without any face.
+
+    Raises
+    ------
+    ValueError
+        There are more or fewer sources or frames than pictures.
+    TypeError
+        `faces` is or holds something other than faces, `frames` something other than frames,
+        or `source` is not one name although there are `frames`.
+    """
+    pictures = _pictures_of(faces)
+    if frames is not None:
+        origins = _origins_in_video(source, frames, len(pictures))
+    else:
+        names = _names_of(source, len(pictures)) if pictures else []
+        origins = [(name, 0, 0.0) for name in names]
+    rows = [
+        _to_row(face, origin, face_id)
+        for picture, origin in zip(pictures, origins, strict=True)
+        for face_id, face in enumerate(picture)
+    ]
+    return pd.DataFrame(rows, columns=list(_COLUMN_TYPES)).astype(_COLUMN_TYPES)
+
+
+def _pictures_of(faces: object) -> list[list[FaceEmotion]]:
+    items = _listed(faces)
+    one_picture = any(isinstance(item, FaceEmotion) for item in items)
+    return [items] if one_picture else [_listed(item) for item in items]
+
+
+def _listed(faces: object) -> list:
+    if not isinstance(faces, Iterable) or isinstance(faces, str | Mapping):
+        raise TypeError(
+            f"faces must be a list of FaceEmotion, or a list of such lists, got "
+            f"{type(faces).__name__}; pass what recognize or recognize_batch returned"
+        )
+    return list(faces)
+
+
+def _origins_in_video(
+    source: object, frames: "Iterable[VideoFrame]", pictures: int
+) -> list[tuple[str, int, float]]:
+    name = "video" if source is None else source
+    if not isinstance(name, str | Path):
+        raise TypeError(f"with frames, source must be one name, got {type(name).__name__}")
+    frames = list(frames) if isinstance(frames, Iterable) else [frames]
+    for frame in frames:
+        if not (hasattr(frame, "index") and hasattr(frame, "time_s")):
+            raise TypeError(
+                f"frames must hold frames as read_video gives them, got {type(frame).__name__}"
+            )
+    if len(frames) != pictures:
+        raise ValueError(
+            f"frames must hold each picture's frame: got {len(frames)} for {pictures} pictures"
+        )
+    return [(str(name), frame.index, frame.time_s) for frame in frames]
+
+
+def _names_of(source: object, pictures: int) -> list[str]:
+    if source is None:
+        return [str(number) for number in range(pictures)]
+    names = [source] if isinstance(source, str | Path) else list(source)
+    if len(names) != pictures:
+        raise ValueError(
+            f"source must name each picture once: got {len(names)} for {pictures} pictures"
+        )
+    return [str(name) for name in names]
+
+
+def _to_row(face: FaceEmotion, origin: tuple[str, int, float], face_id: int) -> tuple:
+    if not isinstance(face, FaceEmotion):
+        raise TypeError(
+            f"faces must hold FaceEmotion records, got {type(face).__name__}; pass what "
+            "recognize or recognize_batch returned"
+        )
+    face_id = getattr(face, "face_id", face_id)
+    return (*origin, face_id, *face.box, *face.emotions.values(), face.top, face.label)

@@ -1,0 +1,6 @@
+"""Trains a network; see ``--help``."""
+
+from .loop import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,271 @@
+"""Trains a network, and takes up a run that was cut off; also ``python -m fer_utils.training``."""
+
+import argparse
+import contextlib
+import hashlib
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+
+from ..command_line import mistakes_as_lines
+from ..data.dataset import Split, drop_duplicates, load_dataset
+from ..data.oversampling import oversample
+from ..network.vgg import build_vgg, load_weights
+from .batch_norm import NormStatistics
+from .batches import steps_per_epoch, training_batches
+from .command_line_options import training_parser
+from .distillation import Trainee
+from .optimizer import compile_network
+from .run_folder import (
+    BEST_FILE,
+    BeginEpoch,
+    BestWeights,
+    KeepState,
+    RunFolder,
+    StopDiverged,
+    TimeLeft,
+    fit,
+)
+from .settings import (
+    check_data,
+    check_opinions,
+    check_teachers,
+    checked_class_weights,
+    checked_settings,
+    checked_sizes,
+)
+
+
+def train(
+    model: keras.Model,
+    train_split: Split,
+    validation_split: Split,
+    *,
+    run_dir: str | Path,
+    epochs: int = 60,
+    batch_size: int = 64,
+    learning_rate: float = 0.05,
+    weight_decay: float = 5e-3,
+    label_smoothing: float = 0.1,
+    augmentation: float = 1.0,
+    opinion_share: float = 0.0,
+    mixup: float = 0.0,
+    image_sizes: Mapping[int, int] | None = None,
+    class_weights: Mapping[str, float] | None = None,
+    teachers: Sequence[keras.Model] = (),
+    validation_freq: int = 1,
+    seed: int = 42,
+    resume: bool = True,
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Train a network, leaving a run folder that can be resumed at any moment.
+
+    SGD with Nesterov momentum on augmented faces; the learning rate warms up, then falls to
+    zero along a cosine (Loshchilov and Hutter, 2017). Validation and the weights kept are those
+    of an exponential moving average of the weights (Polyak and Juditsky, 1992), with batch norm's
+    statistics taken anew for them.
+
+    Parameters
+    ----------
+    model : keras.Model
+        From `build_vgg`, not compiled. It ends with the weights of the best epoch.
+    train_split, validation_split : Split
+        Faces to learn from, and faces that choose the best epoch.
+    run_dir : str or Path
+        Folder for ``history.csv``, ``best.weights.h5``, ``last.weights.h5`` and ``run.json``.
+    epochs : int
+        Passes over `train_split`.
+    batch_size : int
+        Faces a step.
+    learning_rate : float
+        Peak of the schedule.
+    weight_decay : float
+        Share of the weights taken off per unit of learning rate (decoupled, so ten times the
+        value customary for an L2 penalty with momentum 0.9); biases and batch norm are spared.
+    label_smoothing : float
+        From 0 to below 1.
+    augmentation : float
+        How strongly the faces are changed, from 0 (only mirrored) to 1; it grows over the first
+        fifth of the epochs. Few epochs learn more with less.
+    opinion_share : float
+        What is learned of a face: 0 its label, 1 what people said of it, between them a blend of
+        both (see `Split.targets`). Validation, too, is against that: its accuracy is the share of
+        faces whose most probable emotion is the one that the blend puts first.
+    mixup : float
+        Above 0, faces are blended in pairs, labels included (Zhang et al., 2018), with shares
+        drawn from Beta(mixup, mixup). It keeps long runs from learning faces by heart.
+    image_sizes : mapping of int to int, optional
+        First epoch to side in px, such as ``{0: 36, 40: 48}``: small pictures train faster.
+        Default: the size of `model` throughout. The last size must be that of `model`.
+    class_weights : mapping of str to float, optional
+        How much a face of each emotion counts in the loss, above 0. Default: all 1.
+    teachers : sequence of keras.Model
+        Trained networks of the same kind: what they say about a face, on average, counts as much
+        as its label.
+    validation_freq : int
+        Validate after every so many epochs, and after the last of each picture size. Only then are
+        the log, the state to resume from and the best weights written: where an epoch takes a
+        second, more often would cost more than the training.
+    seed : int
+        Seeds order, augmentation and dropout. (The start weights are drawn in `build_vgg`:
+        call ``keras.utils.set_random_seed`` before it.)
+    resume : bool
+        Go on with the run in `run_dir`, where there is one. With False, `run_dir` must not hold
+        a run: nothing is overwritten.
+    progress : bool
+        Show a bar with the time left, and a line for each validation.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a validation: epoch (from 1), image_size, learning_rate, loss, accuracy, val_loss,
+        val_accuracy (the latter two of the averaged weights).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is of the wrong kind or out of range, `run_dir` holds a run with other
+        settings or data or a damaged one, or training diverges; what the last validation left
+        is kept.
+    """
+    check_data(model, train_split, validation_split)
+    check_teachers(teachers, model)
+    check_opinions(opinion_share, train_split=train_split, validation_split=validation_split)
+    settings = checked_settings(
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        weight_decay=weight_decay,
+        label_smoothing=label_smoothing,
+        augmentation=augmentation,
+        opinion_share=opinion_share,
+        mixup=mixup,
+        validation_freq=validation_freq,
+        seed=seed,
+    )
+    weights = checked_class_weights(class_weights)
+    sizes = checked_sizes(image_sizes, settings["epochs"], model.input_shape[1])
+    settings |= {
+        "image_sizes": {str(first): size for first, size in sizes.items()},
+        "dropout": [one.rate for one in model.layers if isinstance(one, keras.layers.Dropout)],
+        "class_weights": weights,
+        "teachers": [_checksum(teacher) for teacher in teachers],
+        "parameters": model.count_params(),
+        "train": train_split.fingerprint(),
+        "validation": validation_split.fingerprint(),
+    }
+    if not str(run_dir):
+        raise ValueError("run_dir must name a folder, got an empty text.")
+    run = RunFolder(
+        Path(run_dir).expanduser(), settings, resume, steps_per_epoch(train_split, batch_size)
+    )
+    with contextlib.closing(TimeLeft(run.steps, epochs)) as bar:
+        for first, stop, size in _stages(sizes, epochs):
+            trainee = Trainee(model, size, teachers)
+            compile_network(
+                trainee,
+                steps=run.steps * epochs,
+                warmup_steps=2 * run.steps,
+                learning_rate=learning_rate,
+                weight_decay=weight_decay,
+                label_smoothing=label_smoothing,
+            )
+            # Also between stages of one session: what a stage starts from is always the state on
+            # disk, so a resumed run and one that was never cut off are the same run.
+            done = run.restore(trainee)
+            if not first <= done < stop:
+                continue
+            fit(
+                trainee,
+                training_batches(
+                    train_split,
+                    batch_size=batch_size,
+                    first_step=done * run.steps,
+                    seed=seed,
+                    opinion_share=opinion_share,
+                    mixup=mixup,
+                    class_weights=None if weights is None else np.array(weights),
+                ),
+                shuffle=False,  # the batches come shuffled
+                steps_per_epoch=run.steps,
+                initial_epoch=done,
+                epochs=stop,
+                validation_data=(
+                    validation_split.images[..., None],
+                    validation_split.targets(opinion_share),
+                ),
+                validation_batch_size=batch_size,
+                validation_freq=[*range(validation_freq, stop, validation_freq), stop],
+                callbacks=[
+                    StopDiverged(run),
+                    BeginEpoch(trainee, augmentation, epochs, seed),
+                    BestWeights(run, model, first),
+                    keras.callbacks.SwapEMAWeights(),
+                    NormStatistics(trainee.student, train_split, seed),
+                    KeepState(run, size),
+                    *([bar] * progress),
+                ],
+                verbose=0,
+            )
+    run.load_best(model)
+    return run.history()
+
+
+def _stages(sizes: dict[int, int], epochs: int) -> Iterator[tuple[int, int, int]]:
+    """Yield (first epoch, epoch after the last, picture size) for each size."""
+    for first, stop in itertools.pairwise([*sizes, epochs]):
+        yield first, stop, sizes[first]
+
+
+def _checksum(network: keras.Model) -> str:
+    digest = hashlib.sha256()
+    for weights in network.get_weights():
+        digest.update(weights.tobytes())
+    return digest.hexdigest()[:16]
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Train as the command line says; see ``--help``."""
+    parser = training_parser()
+    args = parser.parse_args(arguments)
+    with mistakes_as_lines(parser):
+        _train_as_told(args)
+
+
+def _train_as_told(args: argparse.Namespace) -> None:
+    keras.mixed_precision.set_dtype_policy(args.precision)
+    keras.utils.set_random_seed(args.seed)
+    model = build_vgg(dropout=args.dropout)
+    if args.weights:
+        model.set_weights(load_weights(args.weights, rescaled=args.rescaled).get_weights())
+    teachers = [load_weights(path, rescaled=args.rescaled) for path in args.teachers]
+    data = drop_duplicates(load_dataset(args.data, opinions=args.opinions, on_error=args.on_error))
+    faces = oversample(
+        data.train, args.method, random_state=args.seed, opinion_share=args.opinion_share
+    )
+    history = train(
+        model,
+        faces,
+        data.validation,
+        run_dir=args.run_dir,
+        epochs=args.epochs,
+        batch_size=args.batch_size,
+        learning_rate=args.learning_rate,
+        weight_decay=args.weight_decay,
+        label_smoothing=args.label_smoothing,
+        augmentation=args.augmentation,
+        opinion_share=args.opinion_share,
+        mixup=args.mixup,
+        image_sizes=args.image_sizes,
+        teachers=teachers,
+        validation_freq=args.validation_freq,
+        seed=args.seed,
+    )
+    # As `train` chooses: among the epochs at the last picture size.
+    best = history.loc[history["val_accuracy"][history["epoch"] > max(args.image_sizes)].idxmax()]
+    print(f"Best: {best['val_accuracy']:.2%} on validation in epoch {int(best['epoch'])}.")
+    print(f"Weights: {Path(args.run_dir) / BEST_FILE}")

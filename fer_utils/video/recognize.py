@@ -1,0 +1,219 @@
+"""A video in; out come a table of its faces, a CSV, and the video with the faces drawn on it."""
+
+import csv
+import os
+import threading
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import av
+import pandas as pd
+
+from ..files import checked_target, part_of
+from ..interrupts import held_interrupt
+from ..recognition.drawing import draw_faces
+from ..recognition.recognizer import EmotionRecognizer
+from ..recognition.tables import TRACKED_COLUMNS, FaceTable
+from .reader import DamagedVideoError, VideoFrame, VideoReader, VideoSource
+from .stream import EmotionStream, TrackedFace
+from .writer import VideoWriter
+
+
+def recognize_video(
+    source: VideoSource,
+    output: str | Path | None = None,
+    *,
+    table: str | Path | None = None,
+    recognizer: EmotionRecognizer | None = None,
+    every_s: float = 0.0,
+    smoothing_s: float = 0.5,
+    detect_every_s: float = 0.5,
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Recognise the emotions in a video, face by face over time.
+
+    Where the video is damaged, and when you interrupt (Ctrl-C; in a notebook, Stop), it ends
+    early, with a warning: what was done up to there is returned, and the files hold it. Any
+    other error is raised, and the files hold what was done up to there as well, but for one that
+    cannot be written. A second Ctrl-C gives up and leaves no unfinished file. While they are
+    being written, the names of the files end in ``.part``.
+
+    Parameters
+    ----------
+    source : str, Path or binary file object
+        A video that FFmpeg can read. A file object is read from its start and stays open.
+    output : str or Path, optional
+        Where to write the video with the faces drawn on it, and with its sound: an MP4 that
+        plays in browsers, and so in a notebook. Each label begins with the face's id. A file
+        there is replaced.
+    table : str or Path, optional
+        Where to write the table, as a CSV file that grows while the video is read. A file there
+        is replaced.
+    recognizer : EmotionRecognizer, optional
+        By default `EmotionRecognizer.load()`.
+    every_s : float
+        Seconds from one frame to the next; 0 takes every frame. The others are neither
+        recognised nor written to `output`.
+    smoothing_s, detect_every_s : float
+        As `EmotionStream` takes them.
+    progress : bool
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a face and frame, in the order of time. Columns source; frame, from 0; time_s,
+        in seconds from the start; face_id, the same while a face stays in view; x, y, w, h in
+        px; p_angry to p_neutral, 0-1, smoothed over time; raw_angry to raw_neutral, of the
+        frame alone; top, the steady emotion; label, top or "unsure". It is all that grows with
+        the video: by less than 200 bytes a row while the video is read, about twice that as a
+        table at the end.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such video, or the folder of `output` or `table` does not exist.
+    ValueError
+        The source is no video, has no frames or is damaged from its start; `output` or `table`
+        cannot be written, has another ending than ``.mp4`` and ``.csv``, or is the source
+        itself; or a number is negative or not finite.
+    TypeError
+        An argument is of another type.
+    """
+    video_path = None if output is None else checked_target("output", output, ".mp4")
+    table_path = None if table is None else checked_target("table", table, ".csv")
+    with VideoReader(source, every_s=every_s, sound=video_path is not None) as reader:
+        _check_distinct(reader.path, output=video_path, table=table_path)
+        stream = EmotionStream(
+            EmotionRecognizer.load() if recognizer is None else recognizer,
+            smoothing_s=smoothing_s,
+            detect_every_s=detect_every_s,
+        )
+        with held_interrupt() as interrupted, _Results(reader, video_path, table_path) as results:
+            why_early = _recognize(reader, stream, results, interrupted, progress)
+    if why_early:
+        warnings.warn(f"{why_early}; the result ends there", stacklevel=2)
+    return results.rows.to_frame()
+
+
+def _recognize(
+    reader: VideoReader,
+    stream: EmotionStream,
+    results: "_Results",
+    interrupted: threading.Event,
+    progress: bool,
+) -> str:
+    """Fill in the results; return why they end before the video does, if they do."""
+    try:
+        for item in reader.read(progress=progress):
+            if isinstance(item, av.Packet):
+                results.add_sound(item)
+            else:
+                results.add(item, stream.update(item.image, item.time_s))
+            if interrupted.is_set():
+                return f"interrupted after {results.frames} frames"
+    except DamagedVideoError as error:
+        if not results.frames:
+            raise
+        return str(error)
+    return ""
+
+
+class _Results:
+    """What is written while a video is read: under temporary names, which end in ``.part``.
+
+    At the end of a `with` block the files get their names if any frame came, else they vanish.
+    """
+
+    def __init__(self, reader: VideoReader, video: Path | None, table: Path | None) -> None:
+        self.frames = 0
+        self.rows = FaceTable(reader.name)
+        self._video = VideoWriter(video, reader.rate, sound=reader.sound) if video else None
+        try:
+            self._csv = _CsvWriter(table) if table else None
+        except ValueError:
+            if self._video:
+                self._video.discard()
+            raise
+
+    def add(self, frame: VideoFrame, faces: Sequence[TrackedFace]) -> None:
+        rows = self.rows.add(frame.index, frame.time_s, faces)
+        if self._csv:
+            self._csv.write(rows)
+        if self._video:
+            self._video.write(draw_faces(frame.image, faces, numbered=True), frame.time_s)
+        self.frames += 1
+
+    def add_sound(self, packet: av.Packet) -> None:
+        if self._video:
+            self._video.write_sound(packet)
+
+    def __enter__(self) -> "_Results":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        keep = self.frames and kind is not KeyboardInterrupt
+        with ExitStack() as stack:  # so that each gets its turn, even if another one fails
+            for writer in filter(None, (self._csv, self._video)):
+                stack.callback(writer.finish if keep else writer.discard)
+
+
+class _CsvWriter:
+    """A CSV file that grows row by row."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._part = part_of(path)
+        with self._unwritable_as_value_error():
+            self._file = self._part.open("w", encoding="utf-8", newline="")
+        self._writer = csv.writer(self._file, lineterminator="\n")
+        self._written_bytes = 0
+        try:
+            self.write([TRACKED_COLUMNS])
+        except ValueError:
+            self.discard()
+            raise
+
+    def write(self, rows: Sequence[tuple]) -> None:
+        """Add rows, and let others read them at once."""
+        with self._unwritable_as_value_error():
+            self._writer.writerows(rows)
+            self._file.flush()
+            self._written_bytes = os.fstat(self._file.fileno()).st_size
+
+    def finish(self) -> None:
+        """Give the file its name; where the disk was full, without the row that did not fit."""
+        with suppress(OSError):
+            self._file.close()
+        with self._unwritable_as_value_error():
+            os.truncate(self._part, self._written_bytes)
+            os.replace(self._part, self._path)
+
+    def discard(self) -> None:
+        """Leave nothing of the file."""
+        with suppress(OSError):
+            self._file.close()
+        with suppress(OSError):
+            self._part.unlink()
+
+    @contextmanager
+    def _unwritable_as_value_error(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise ValueError(
+                f"{str(self._path)!r} cannot be written ({error.strerror}); choose another place"
+            ) from error
+
+
+def _check_distinct(source: Path | None, **targets: Path | None) -> None:
+    """Refuse to write a file, or what it is called while it grows, over the one that is read."""
+    for argument, target in targets.items():
+        names = (target, part_of(target)) if source and target else ()
+        if any(os.path.exists(name) and name.samefile(source) for name in names):
+            raise ValueError(
+                f"{argument} must be another file than the source, also while it is written as "
+                f"{part_of(target).name!r}, got {str(target)!r} for the source {str(source)!r}"
+            )

@@ -1,0 +1,205 @@
+"""Faces and their emotions over time: what a video file and a webcam have in common."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Real
+
+import numpy as np
+
+from ..emotions import EMOTIONS
+from ..faces.boxes import FaceBox, merge_faces
+from ..images import check_rgb
+from ..recognition.recognizer import EmotionRecognizer, FaceEmotion, cut_out_faces
+from .smoothing import EmotionSmoother
+from .tracking import FaceTracker
+
+
+@dataclass(frozen=True)
+class TrackedFace(FaceEmotion):
+    """A face in one frame of a video, and what it has shown up to there.
+
+    Parameters
+    ----------
+    box, detection_score
+        As in `FaceEmotion`, in this frame.
+    emotions : mapping of str to float
+        The probability of each emotion, smoothed over time.
+    face_id : int
+        The same in every frame while the face stays in view, from 0.
+    raw_emotions : mapping of str to float
+        The probability of each emotion in this frame alone.
+    steady_top : str
+        The emotion shown, which changes only when another one leads clearly and for a while;
+        `top` is the same.
+    is_sure : bool
+        Whether `label` names it, by its smoothed probability; this, too, changes only when the
+        probability has passed `EmotionRecognizer.min_confidence` for a while.
+
+    Raises
+    ------
+    ValueError
+        `emotions` or `raw_emotions` hold other names than `EMOTIONS`, or `steady_top` is none of
+        them.
+    """
+
+    face_id: int
+    raw_emotions: Mapping[str, float]
+    steady_top: str
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if tuple(self.raw_emotions) != EMOTIONS:
+            raise ValueError(
+                f"raw_emotions must be {EMOTIONS} in this order, got {[*self.raw_emotions]}"
+            )
+        if self.steady_top not in EMOTIONS:
+            raise ValueError(f"steady_top must be one of {EMOTIONS}, got {self.steady_top!r}")
+
+    @property
+    def top(self) -> str:
+        """The steady emotion; the most probable one may be another for a moment."""
+        return self.steady_top
+
+
+class EmotionStream:
+    """Follows faces from picture to picture and steadies their emotions.
+
+    It searches the picture thoroughly only now and then, and as soon as a face is lost; in
+    between it looks for the known ones close to where they should be, and for newcomers that
+    are not small.
+
+    Parameters
+    ----------
+    recognizer : EmotionRecognizer
+        Finds and classifies the faces; its `min_confidence` says which emotions are named.
+    smoothing_s : float
+        Time constant of the probabilities' exponential smoothing, in seconds: after this time,
+        a change has come through to 63%. 0 does not smooth.
+    label_margin, label_hold_s : float
+        A face's `top` changes once another emotion's smoothed probability has been the highest,
+        and ahead by the margin (0-1), for this many seconds. Its label becomes "unsure" once
+        that probability has been below `min_confidence` for as long, and names the emotion again
+        once it has been above by the margin (but at most half-way to 1) for as long.
+    detect_every_s : float
+        Seconds from one call of `FaceDetector.detect` to the next; with 0 it is called on every
+        picture. In between, the quicker `FaceDetector.follow` is.
+    keep_s : float
+        How long a face that is out of sight keeps its `face_id`, in seconds.
+
+    Raises
+    ------
+    ValueError
+        One of the numbers is negative or not finite.
+    TypeError
+        One of them is no number, or `recognizer` is no EmotionRecognizer.
+    """
+
+    def __init__(
+        self,
+        recognizer: EmotionRecognizer,
+        *,
+        smoothing_s: float = 0.5,
+        label_margin: float = 0.05,
+        label_hold_s: float = 0.3,
+        detect_every_s: float = 0.5,
+        keep_s: float = 2.0,
+    ) -> None:
+        if not (hasattr(recognizer, "detector") and hasattr(recognizer, "classifier")):
+            raise TypeError(
+                f"recognizer must be an EmotionRecognizer, got {type(recognizer).__name__}; "
+                "make one with EmotionRecognizer.load()"
+            )
+        self._recognizer = recognizer
+        self._smoothing = (
+            _checked("smoothing_s", smoothing_s),
+            _checked("label_margin", label_margin),
+            _checked("label_hold_s", label_hold_s),
+            recognizer.min_confidence,
+        )
+        self._detect_every_s = _checked("detect_every_s", detect_every_s)
+        self._tracker = FaceTracker(_checked("keep_s", keep_s))
+        self._smoothers: dict[int, EmotionSmoother] = {}
+        self._detect_due_s = self._time_s = -math.inf
+
+    def update(self, image: np.ndarray, time_s: float) -> list[TrackedFace]:
+        """Find, follow and classify the faces of the next picture.
+
+        Parameters
+        ----------
+        image : numpy.ndarray
+            uint8, shape (h, w, 3), RGB.
+        time_s : float
+            When it was taken, in seconds from any start; not before the last picture.
+
+        Returns
+        -------
+        list of TrackedFace
+            The faces in view, by `face_id`.
+
+        Raises
+        ------
+        ValueError
+            `image` has another shape or dtype, or `time_s` is before the last one.
+        TypeError
+            `image` is no array.
+        """
+        self._check(image, time_s)
+        self._time_s = time_s
+        cut_out = cut_out_faces(image, self._find(image, time_s))
+        faces = [face for face, _ in cut_out]
+        face_ids = self._tracker.update(image, faces, time_s)
+        self._forget()
+        rows = self._classify([crop for _, crop in cut_out])
+        tracked = map(self._to_tracked, faces, face_ids, rows)
+        return sorted(tracked, key=lambda face: face.face_id)
+
+    def _check(self, image: np.ndarray, time_s: float) -> None:
+        check_rgb(image)
+        if not self._time_s <= time_s < math.inf:
+            raise ValueError(
+                f"time_s must not be before the last picture's, {self._time_s:g} s, got {time_s}; "
+                "begin another video with a new EmotionStream"
+            )
+
+    def _find(self, image: np.ndarray, time_s: float) -> list[FaceBox]:
+        detector = self._recognizer.detector
+        known = self._tracker.expected(time_s, (image.shape[1], image.shape[0]))
+        faces = detector.follow(image, known)
+        if time_s >= self._detect_due_s or len(faces) < self._tracker.in_view:
+            self._detect_due_s = time_s + self._detect_every_s
+            faces = merge_faces([*faces, *detector.detect(image)])
+        return faces
+
+    def _classify(self, crops: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
+        return self._recognizer.classifier.predict_proba(np.stack(crops)) if crops else ()
+
+    def _forget(self) -> None:
+        """Drop what is known of faces that are gone, so that memory does not grow."""
+        for face_id in self._smoothers.keys() - self._tracker.ids:
+            del self._smoothers[face_id]
+
+    def _to_tracked(self, face: FaceBox, face_id: int, row: np.ndarray) -> TrackedFace:
+        smoother = self._smoothers.setdefault(face_id, EmotionSmoother(*self._smoothing))
+        smoothed, top, is_sure = smoother.update(row, self._time_s)
+        return TrackedFace(
+            box=face.box,
+            detection_score=face.score,
+            emotions=_named(smoothed),
+            face_id=face_id,
+            raw_emotions=_named(row),
+            steady_top=EMOTIONS[top],
+            is_sure=is_sure,
+        )
+
+
+def _checked(name: str, value: object) -> float:
+    if not isinstance(value, Real):
+        raise TypeError(f"{name} must be a number, got {type(value).__name__}")
+    if not 0 <= value < math.inf:
+        raise ValueError(f"{name} must be 0 or more and finite, got {value}")
+    return float(value)
+
+
+def _named(probabilities: np.ndarray) -> dict[str, float]:
+    return dict(zip(EMOTIONS, map(float, probabilities), strict=True))

@@ -1,0 +1,1 @@
+"""What tests share besides the fixtures in conftest.py."""

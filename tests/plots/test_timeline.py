@@ -1,0 +1,133 @@
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import to_hex
+
+from fer_utils.emotions import EMOTION_COLORS, EMOTIONS, LABEL_COLORS
+from fer_utils.plots.timeline import plot_timeline
+
+
+def table_of(times_s, face_id: int = 0, labels=None) -> pd.DataFrame:
+    """Happy rises, sad falls."""
+    times_s = np.asarray(times_s, float)
+    happy = np.linspace(0, 1, len(times_s))
+    table = pd.DataFrame({"time_s": times_s, "face_id": face_id})
+    for name in EMOTIONS:
+        table[f"p_{name}"] = {"happy": happy, "sad": 1 - happy}.get(name, 0.0)
+    table["label"] = labels or "happy"
+    return table
+
+
+TIMES_S = np.arange(0, 4, 0.5)
+TWO = pd.concat([table_of(TIMES_S, 0), table_of(TIMES_S[:3], 7)])
+
+
+def ribbon(ax) -> list[tuple[float, float, str]]:
+    return [
+        (round(p.get_x(), 3), round(p.get_x() + p.get_width(), 3), to_hex(p.get_facecolor()))
+        for p in ax.patches
+    ]
+
+
+def test_each_face_gets_a_panel_with_its_curves():
+    axes = plot_timeline(TWO)
+    assert [ax.get_title() for ax in axes] == ["Face 0", "Face 7"]
+    for ax, count in zip(axes, (8, 3), strict=True):
+        assert [line.get_label() for line in ax.lines] == list(EMOTIONS)
+        assert [line.get_color() for line in ax.lines] == list(EMOTION_COLORS.values())
+        happy = ax.lines[EMOTIONS.index("happy")]
+        np.testing.assert_allclose(happy.get_xdata(), TIMES_S[:count])
+        np.testing.assert_allclose(happy.get_ydata(), np.linspace(0, 1, count))
+    assert [text.get_text() for text in axes[0].get_legend().get_texts()] == list(EMOTIONS)
+
+
+def test_rows_of_faces_may_be_mixed_and_times_stand_still():
+    axes = plot_timeline(TWO.assign(source="a.mp4").sort_values("time_s"))
+    np.testing.assert_allclose(axes[1].lines[0].get_xdata(), TIMES_S[:3])
+    (ax,) = plot_timeline(table_of([0, 1, 1, 2]))
+    np.testing.assert_allclose(ax.lines[0].get_xdata(), [0, 1, 1, 2])
+
+
+def test_the_ribbon_shows_the_steady_label():
+    (ax,) = plot_timeline(table_of(TIMES_S, labels=["sad"] * 3 + ["happy"] * 5))
+    sad, happy = (EMOTION_COLORS[name].lower() for name in ("sad", "happy"))
+    assert ribbon(ax) == [(0, 1.5, sad), (1.5, 3.5, happy)]
+
+
+def test_the_ribbon_and_the_legend_show_where_it_is_unsure():
+    (ax,) = plot_timeline(table_of(TIMES_S, labels=["unsure"] * 3 + ["happy"] * 5))
+    unsure, happy = (LABEL_COLORS[name].lower() for name in ("unsure", "happy"))
+    assert ribbon(ax) == [(0, 1.5, unsure), (1.5, 3.5, happy)]
+    legend = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert legend == [*EMOTIONS, "unsure"]
+
+
+def test_curves_and_ribbon_break_where_the_face_was_away():
+    (ax,) = plot_timeline(table_of([0, 0.5, 1, 5, 5.5, 6]))
+    times_s = ax.lines[0].get_xdata()
+    assert np.flatnonzero(np.isnan(times_s)).tolist() == [3]
+    assert [span[:2] for span in ribbon(ax)] == [(0, 1), (5, 6)]
+
+
+def test_wide_steps_are_no_gaps_where_all_are_wide():
+    (ax,) = plot_timeline(table_of([0, 10, 20, 30]))
+    assert not np.isnan(ax.lines[0].get_xdata()).any()
+
+
+def test_a_single_row_is_visible():
+    (ax,) = plot_timeline(table_of([2.0]))
+    assert ax.lines[0].get_marker() == "."
+
+
+def test_faces_can_be_chosen_and_drawn_on_given_axes():
+    figure, axes = plt.subplots(2)
+    drawn = plot_timeline(TWO, [7, 0], ax=axes)
+    assert list(drawn) == list(axes)
+    assert [ax.get_title() for ax in axes] == ["Face 7", "Face 0"]
+    (one,) = plot_timeline(TWO, 7, ax=figure.add_subplot())
+    assert one.get_title() == "Face 7"
+
+
+def test_by_default_the_six_seen_longest_are_drawn():
+    table = pd.concat([table_of(TIMES_S[: 1 + number % 8], number) for number in range(8)])
+    assert [ax.get_title() for ax in plot_timeline(table)] == [f"Face {n}" for n in range(2, 8)]
+
+
+def test_time_is_shown_as_minutes_and_seconds():
+    (ax,) = plot_timeline(table_of([0, 60, 125]))
+    formatter = ax.xaxis.get_major_formatter()
+    assert [formatter(time_s) for time_s in (0, 1.5, 125)] == ["0:00", "0:01.5", "2:05"]
+
+
+@pytest.mark.parametrize("face_id", [None, []])
+def test_without_faces_it_says_so(face_id):
+    (ax,) = plot_timeline(table_of([]), face_id)
+    assert [text.get_text() for text in ax.texts] == ["No face found"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        (["a.csv"], TypeError, "table must be the DataFrame .* got str; .*read_csv"),
+        ([TWO.drop(columns="p_sad")], ValueError, r"it lacks \['p_sad'\]"),
+        ([TWO, 3], ValueError, r"\[3\] is not; it has \[0, 7\]"),
+        ([TWO, []], ValueError, "face_id must name a face, got none; leave it out"),
+        (
+            [pd.concat([TWO.assign(source="a.mp4"), TWO.assign(source="b.mp4")])],
+            ValueError,
+            r"one video, it has 'a\.mp4', 'b\.mp4'; choose one .*\"source\"\] == 'a\.mp4'\]",
+        ),
+        ([pd.concat([TWO, TWO])], ValueError, "one video, .*times of face 0 go back; choose one"),
+        ([TWO, "0"], TypeError, "face_id must be a whole number, or several, got '0'"),
+        ([TWO, 0.5], TypeError, "face_id must be a whole number"),
+    ],
+)
+def test_wrong_arguments_are_refused(arguments, error, message):
+    with pytest.raises(error, match=message):
+        plot_timeline(*arguments)
+
+
+def test_the_number_of_axes_must_fit():
+    with pytest.raises(ValueError, match="ax must hold 2 Axes"):
+        plot_timeline(TWO, ax=plt.figure().add_subplot())

@@ -1,0 +1,67 @@
+import importlib.metadata
+import json
+
+import keras
+import pytest
+
+from fer_utils.faces import blazeface
+from fer_utils.network import vote
+from fer_utils.network.vgg import build_vgg
+from fer_utils.recognition.setup_check import check_setup
+
+
+@pytest.fixture
+def shipped(tmp_path, monkeypatch):
+    """Stand an untrained network in for the shipped vote."""
+    keras.utils.set_random_seed(0)
+    weights = tmp_path / "net.weights.h5"
+    build_vgg().save_weights(weights)
+    network = {"file": weights.name, "sha256": vote.sha256_of(weights)}
+    vote_file = tmp_path / "vote.json"
+    vote_file.write_text(json.dumps({"networks": [network], "temperature": 1.0}))
+    load = vote.SoftVote.load
+    monkeypatch.setattr(vote.SoftVote, "load", lambda: load(vote_file))
+    return weights
+
+
+def failed(report) -> dict[str, str]:
+    return {check.name: check.found for check in report.checks if not check.ok}
+
+
+def test_a_whole_setup_is_ready(shipped):
+    report = check_setup()
+    assert report.ok, report
+    text = str(report)
+    for expected in (
+        "tensorflow",
+        "openvino",
+        "opens no network",
+        "checksum right",
+        "1 face",
+        "ready.",
+    ):
+        assert expected in text
+
+
+def test_missing_pieces_are_reported_with_their_remedy(shipped, tmp_path, monkeypatch):
+    shipped.write_bytes(b"damaged")
+    monkeypatch.setattr(blazeface, "DETECTOR_FILE", tmp_path / "gone.tflite")
+    report = check_setup()
+    assert not report.ok
+    assert "marked FIX" in str(report)
+    assert "fetch" in failed(report)["detector's file"]
+    assert "Fetch" in failed(report)["weights"]
+    assert {"face detection", "recognition"} <= set(failed(report))
+
+
+def test_packages_missing_or_sending_metrics_are_reported(shipped, monkeypatch):
+    def version(name: str) -> str:
+        if name == "imbalanced-learn":
+            raise importlib.metadata.PackageNotFoundError(name)
+        return "1.2.2"
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    with pytest.warns(UserWarning, match="reports its use"):
+        found = failed(check_setup())
+    assert found["imbalanced-learn"] == "not installed: pip install imbalanced-learn"
+    assert "pip install mediapipe==0.10.32" in found["mediapipe"]

@@ -1,0 +1,119 @@
+import keras
+import numpy as np
+import pytest
+
+from fer_utils.training.augmentation import RAMP, Augmentation, augment, resize, strength_at
+
+RNG = np.random.default_rng(0)
+# Smooth faces, because resampling blurs noise and so hides how far a face has strayed.
+FACES = resize(RNG.integers(0, 256, (64, 6, 6)), 48).astype(np.uint8)
+
+
+def augmented(strength: float, seed: int = 1, faces: np.ndarray = FACES) -> np.ndarray:
+    pixels = faces[..., None].astype(np.float32)
+    changed = augment(pixels, strength, keras.random.SeedGenerator(seed))
+    return keras.ops.convert_to_numpy(changed)[..., 0]
+
+
+def test_the_same_chance_gives_the_same_faces():
+    assert np.array_equal(augmented(1.0), augmented(1.0))
+    assert not np.allclose(augmented(1.0), augmented(1.0, seed=2), atol=5)
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.5, 1.0])
+def test_faces_keep_shape_and_range(strength):
+    result = augmented(strength)
+    assert result.shape == FACES.shape
+    assert result.dtype == np.float32
+    assert 0 <= result.min() < result.max() <= 255
+
+
+def test_no_strength_only_mirrors():
+    result = augmented(0.0)
+    same = (result == FACES).all(axis=(1, 2))
+    mirrored = (result == FACES[:, :, ::-1]).all(axis=(1, 2))
+    assert (same ^ mirrored).all()
+    assert 16 < same.sum() < 48  # about half of 64
+
+
+def test_faces_stray_further_with_more_strength():
+    def distance(strength: float) -> float:
+        result = augmented(strength)
+        to_same = np.abs(result - FACES).mean(axis=(1, 2))
+        to_mirrored = np.abs(result - FACES[:, :, ::-1]).mean(axis=(1, 2))
+        return np.minimum(to_same, to_mirrored).mean()
+
+    distances = [distance(strength) for strength in (0.0, 0.25, 0.5, 1.0)]
+    assert distances[0] == 0
+    assert distances == sorted(distances)
+    assert distances[3] > 2 * distances[1]
+
+
+def test_a_face_moves_by_no_more_than_a_share_of_its_side():
+    """A dot stays within rotation, zoom and shift of where it was."""
+    dot = np.zeros((200, 48, 48), np.uint8)
+    dot[:, 22:26, 22:26] = 255
+    result = augmented(1.0, faces=dot)
+    # Without the erased faces: their noise would be taken for the dot.
+    whole = result[(result > 128).sum(axis=(1, 2)) < 36]
+    assert len(whole) > 80
+    centres = np.array([np.argwhere(face > face.max() / 2).mean(axis=0) for face in whole])
+    strayed = np.abs(centres - 23.5).max(axis=0)
+    assert (strayed > 3).all()
+    assert (strayed < 0.12 * 48 * 1.12 + 1.5).all()  # the shift, zoomed, and half a dot's blur
+
+
+def test_the_strength_ramps_up_to_one_and_stays():
+    strengths = [strength_at(epoch, 50) for epoch in range(50)]
+    assert strengths[0] == 0.25
+    assert strengths == sorted(strengths)
+    assert strengths[int(RAMP * 50) - 1] < 1
+    assert set(strengths[int(RAMP * 50) :]) == {1.0}
+    assert strength_at(0, 1) == 0.25
+
+
+@pytest.mark.parametrize("size", [34, 48])
+def test_resizing_keeps_what_a_picture_shows(size):
+    flat = np.full((2, 48, 48), 100, np.uint8)
+    flat[1] = np.linspace(0, 255, 48)
+    result = resize(flat, size)
+    assert result.shape == (2, size, size)
+    assert result.dtype == np.float32
+    assert np.allclose(result[0], 100, atol=1e-3)
+    assert np.allclose(
+        result[1, 0], np.interp(np.linspace(0, 47, size), range(48), flat[1, 0]), atol=4
+    )
+
+
+def layered(size: int, strength: float, training: bool) -> np.ndarray:
+    layer = Augmentation(size)
+    layer.strength.assign(strength)
+    return keras.ops.convert_to_numpy(layer(FACES[..., None], training=training))[..., 0]
+
+
+@pytest.mark.parametrize("size", [34, 48])
+def test_outside_of_training_the_layer_only_resizes(size):
+    assert np.allclose(layered(size, 1.0, training=False), resize(FACES, size), atol=1e-3)
+
+
+@pytest.mark.parametrize("size", [34, 48])
+def test_in_training_the_layer_changes_faces_as_strongly_as_it_is_told(size):
+    mirrored = layered(size, 0.0, training=True)
+    expected = resize(FACES, size), resize(FACES, size)[:, :, ::-1]
+    nearest = np.minimum(*(np.abs(mirrored - one).max(axis=(1, 2)) for one in expected))
+    assert nearest.max() < 1e-2
+    strayed = layered(size, 1.0, training=True)
+    assert strayed.shape == (64, size, size)
+    assert np.minimum(*(np.abs(strayed - one).mean(axis=(1, 2)) for one in expected)).mean() > 10
+
+
+def test_an_erased_rectangle_holds_noise_and_covers_as_much_as_it_may():
+    flat = np.full((400, 48, 48), 100, np.uint8)
+    result = augmented(1.0, faces=flat)
+    erased = (np.abs(np.diff(result, axis=2)).mean(axis=1) > 1).any(axis=1)
+    assert 150 < erased.sum() < 250  # about half of 400
+    background = np.median(result, axis=(1, 2), keepdims=True)
+    covered = (np.abs(result - background) > 0.5).mean(axis=(1, 2))
+    assert covered[~erased].max() == 0
+    assert 0.01 < covered[erased].min()
+    assert covered[erased].max() < 0.22

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
+from ..command_line import held_interrupt
 from ..images import UnreadableImageError, load_image
-from ..interrupts import held_interrupt
 from .folder_csv import FolderTable, Stamp
 from .recognizer import BATCH_SIZE, EmotionRecognizer, FaceEmotion
 from .tables import to_frame

@@ -11,8 +11,8 @@ from pathlib import Path
 import av
 import pandas as pd
 
+from ..command_line import held_interrupt
 from ..files import checked_target, part_of
-from ..interrupts import held_interrupt
 from ..recognition.drawing import draw_faces
 from ..recognition.recognizer import EmotionRecognizer
 from ..recognition.tables import TRACKED_COLUMNS, FaceTable

@@ -30,7 +30,7 @@ _MODULE_OF = {
     "build_vgg": "network.vgg",
     "FaceBox": "faces.boxes",
     "FaceDetector": "faces.detector",
-    "crop_face": "faces.boxes",
+    "crop_face": "faces.crop",
     "train": "training.loop",
     "evaluate": "evaluation.report",
     "EmotionRecognizer": "recognition.recognizer",

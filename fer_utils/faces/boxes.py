@@ -1,27 +1,10 @@
-"""Faces: where they lie in a picture, and cut out the way FER2013's pictures stand."""
+"""Where a face lies in a picture, by its box and key points, and which boxes are of one face."""
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-import numpy as np
-from PIL import Image
-
-from ..images import ImageSource, load_image, to_gray
-
 # In the order in which MediaPipe's BlazeFace returns them; right and left are the person's own.
 KEYPOINTS = ("right_eye", "left_eye", "nose_tip", "mouth_center", "right_ear", "left_ear")
-
-# How FER2013's frame is placed on a face: its centre and its side, each a sum of the key points
-# with these weights (see `_frame_in_picture`). tests/benchmarks/bench_crop.py prints them.
-_FRAME_WEIGHTS = {
-    "right_eye": (-0.285 - 0.239j, 6.271 - 0.997j),
-    "left_eye": (-0.285 + 0.239j, -6.271 - 0.997j),
-    "nose_tip": (0.608 + 0.000j, 0.000 + 1.728j),
-    "mouth_center": (0.196 + 0.000j, 0.000 - 0.774j),
-    "right_ear": (0.383 + 0.308j, -4.531 + 0.521j),
-    "left_ear": (0.383 - 0.308j, 4.531 + 0.521j),
-}
 
 
 @dataclass(frozen=True)
@@ -99,98 +82,3 @@ def _areas(one: FaceBox, other: FaceBox) -> tuple[int, int, int]:
     width = min(x1 + w1, x2 + w2) - max(x1, x2)
     height = min(y1 + h1, y2 + h2) - max(y1, y2)
     return max(width, 0) * max(height, 0), w1 * h1, w2 * h2
-
-
-def crop_face(image: ImageSource, face: FaceBox, size: int = 48) -> np.ndarray:
-    """Cut out a face upright, in grey, framed as FER2013 frames its faces.
-
-    The frame is turned, scaled and moved so that the eyes, the mouth and the other key points
-    come to lie as nearly as can be where they lie on average in FER2013, by generalised least
-    squares (Aitken, "On least squares and linear combination of observations", 1936): points
-    that vary less within FER2013, or together, are trusted accordingly. Every pixel of the crop
-    averages the part of the picture it covers.
-    Where the frame leaves the picture, the picture's border is repeated: an even background
-    as in FER2013, without the hard edge that black would draw beside the face.
-
-    Parameters
-    ----------
-    image : str, Path, PIL.Image.Image or numpy.ndarray
-        The picture in which `face` was found.
-    face : FaceBox
-        A face from `FaceDetector.detect`.
-    size : int
-        Side of the crop in px.
-
-    Returns
-    -------
-    numpy.ndarray
-        uint8, shape (size, size).
-
-    Raises
-    ------
-    FileNotFoundError, TypeError
-        As `load_image` raises them.
-    ValueError
-        As `load_image` raises it; `face` lies outside the picture, its key points
-        coincide, or `size` is no whole number above 0.
-    """
-    if not isinstance(size, int) or size < 1:
-        raise ValueError(f"size must be a whole number of px, at least 1, got {size!r}")
-    pixels = load_image(image)
-    _check_inside(face, pixels)
-    origin, side = _frame_in_picture(face)
-    cut, corner = _cut_around(pixels, origin, side)
-    # Less a rounding error, which must not double the work.
-    oversampling = max(1, math.ceil(abs(side) / size - 1e-6))
-    return _resample(cut, origin - corner, side, size, oversampling)
-
-
-def _check_inside(face: FaceBox, pixels: np.ndarray) -> None:
-    x, y, w, h = face.box
-    height, width = pixels.shape[:2]
-    if x < 0 or y < 0 or x + w > width or y + h > height:
-        raise ValueError(
-            f"face must lie inside the picture of {width}x{height} px, its box is {face.box}; "
-            "pass the picture in which it was found"
-        )
-
-
-def _frame_in_picture(face: FaceBox) -> tuple[complex, complex]:
-    """Place FER2013's frame on a face: the picture's point of frame point z is origin + side * z.
-
-    Points are complex numbers, x + iy: one factor then turns and scales at once.
-    """
-    points = np.array([complex(*face.keypoints[name]) for name in KEYPOINTS])
-    weights = np.array([_FRAME_WEIGHTS[name] for name in KEYPOINTS])
-    middle = points.mean()
-    # From the middle, so that the weights' rounding does not grow with the place in the picture.
-    center, side = (points - middle) @ weights
-    if not abs(side) >= 1:
-        raise ValueError("face cannot be framed: its key points are within about one pixel")
-    return complex(middle + center - side * (0.5 + 0.5j)), complex(side)
-
-
-def _cut_around(pixels: np.ndarray, origin: complex, side: complex) -> tuple[np.ndarray, complex]:
-    """Cut the frame's bounding box out of a picture, borders repeated; also its upper left."""
-    corners = origin + side * np.array([0, 1, 1j, 1 + 1j])
-    margin_px = 2  # what bicubic interpolation looks at beyond the frame
-    left, top = (math.floor(part.min()) - margin_px for part in (corners.real, corners.imag))
-    right, bottom = (math.ceil(part.max()) + margin_px for part in (corners.real, corners.imag))
-    rows = np.arange(top, bottom).clip(0, pixels.shape[0] - 1)
-    columns = np.arange(left, right).clip(0, pixels.shape[1] - 1)
-    return to_gray(pixels[np.ix_(rows, columns)]), complex(left, top)
-
-
-def _resample(
-    gray: np.ndarray, origin: complex, side: complex, size: int, oversampling: int
-) -> np.ndarray:
-    """Sample the frame on a grid as fine as the picture's, then average it down."""
-    fine_size = size * oversampling
-    step = side / fine_size
-    coefficients = (step.real, -step.imag, origin.real, step.imag, step.real, origin.imag)
-    # Where several samples are averaged, the quicker interpolation looks the same.
-    kind = Image.Resampling.BICUBIC if oversampling == 1 else Image.Resampling.BILINEAR
-    fine = Image.fromarray(gray).transform(
-        (fine_size, fine_size), Image.Transform.AFFINE, coefficients, kind
-    )
-    return np.array(fine.reduce(oversampling))

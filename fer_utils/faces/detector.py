@@ -9,9 +9,8 @@ from PIL import Image
 
 from ..checks import checked_share
 from ..images import ImageSource, load_image
-from .blazeface import metrics_warning, read_detector_file
+from .blazeface import Viewer, metrics_warning, read_detector_file
 from .boxes import FaceBox, is_same_face, merge_faces, overlap
-from .viewer import Viewer
 from .views import VIEW_PX, View, shrink, tiles, window_around
 
 # Lower scores make faces of the cat and the flower among the photographs that scikit-image and

@@ -12,7 +12,8 @@ from PIL import Image
 
 from ..checks import checked_share
 from ..emotions import EMOTIONS, UNSURE
-from ..faces.boxes import FaceBox, crop_face
+from ..faces.boxes import FaceBox
+from ..faces.crop import crop_face
 from ..faces.detector import MIN_SCORE, FaceDetector
 from ..images import ColorOrder, ImageSource, load_image
 from ..network.vote import SoftVote

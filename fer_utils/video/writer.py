@@ -1,4 +1,4 @@
-"""Videos out: frames become an MP4 that browsers play, and so notebooks."""
+"""Videos out: frames and sound become an MP4 that browsers play, and so notebooks."""
 
 import math
 import os
@@ -16,7 +16,6 @@ import av
 import numpy as np
 
 from ..files import checked_target, part_of
-from .sound import SoundTrack
 
 _MAX_FPS = 1000
 _MAX_SIDE_PX = 16384  # of x264
@@ -25,6 +24,9 @@ _BT709 = 1  # The colours of HD video, as ITU-T H.273 numbers them.
 _CLOCK = Fraction(1, 90_000)
 # How many frames and packets of sound may wait for the encoder.
 _MOST_PENDING = 8
+# What may stand in an MP4 and is played by browsers.
+_COPIED_CODECS = frozenset({"aac", "flac", "mp3", "opus"})
+_AAC_RATES = (48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000)
 
 
 def write_video(frames: Iterable[np.ndarray], path: str | Path, *, fps: float) -> Path:
@@ -114,7 +116,7 @@ class VideoWriter:
             self._part.touch()  # FFmpeg itself would begin, and fail, only with the first frame.
             self._container = av.open(str(self._part), "w", format="mp4", options=options)
         self._stream = _add_stream(self._container, rate, clock)
-        self._sound = SoundTrack(self._container, sound) if sound else None
+        self._sound = _SoundTrack(self._container, sound) if sound else None
 
     def write(self, image: np.ndarray, time_s: float | Fraction) -> None:
         """Add a frame, uint8 RGB, of the first one's size, shown from `time_s` on."""
@@ -211,6 +213,57 @@ class VideoWriter:
             ) from error
 
 
+class _SoundTrack:
+    """The sound in an MP4: copied as it is where browsers can play that, else encoded as AAC.
+
+    Packets that are damaged, or go back in time, are left out.
+
+    Parameters
+    ----------
+    container : av.container.OutputContainer
+        The MP4, before anything was written to it.
+    source : av.AudioStream
+        The stream from which the packets will come.
+    """
+
+    def __init__(self, container: av.container.OutputContainer, source: av.AudioStream) -> None:
+        self._container = container
+        self._copied = source.codec_context.name.removesuffix("float") in _COPIED_CODECS
+        self._last_dts = -math.inf
+        if self._copied:
+            self._stream = container.add_stream_from_template(source)
+        else:
+            self._stream = container.add_stream("aac", rate=_nearest_rate(source.sample_rate))
+            self._stream.layout = "mono" if source.channels == 1 else "stereo"
+
+    def decode(self, packet: av.Packet) -> list[av.AudioFrame] | None:
+        """Return what a packet holds; None if it is to be left out.
+
+        Call it on the thread that decodes the video: PyAV mixes up the frames of two threads.
+        """
+        if packet.dts <= self._last_dts:
+            return None
+        self._last_dts = packet.dts
+        try:
+            return packet.decode()
+        except av.FFmpegError:
+            return None  # a browser would stop here
+
+    def write(self, packet: av.Packet, frames: list[av.AudioFrame]) -> None:
+        """Take over a packet of the source, timed from the video's start, and what it holds."""
+        if self._copied:
+            packet.stream = self._stream
+            self._container.mux(packet)
+        else:
+            for frame in frames:
+                self._container.mux(self._stream.encode(frame))
+
+    def finish(self) -> None:
+        """Write what the encoder still holds."""
+        if not self._copied:
+            self._container.mux(self._stream.encode(None))
+
+
 def _checked_rate(fps: object) -> Fraction:
     if not isinstance(fps, Real):
         raise TypeError(f"fps must be a number of frames per second, got {type(fps).__name__}")
@@ -263,3 +316,7 @@ def _even(image: np.ndarray) -> np.ndarray:
     if height % 2 == width % 2 == 0:
         return image
     return np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+
+
+def _nearest_rate(rate: int) -> int:
+    return min(_AAC_RATES, key=lambda known: abs(known - rate))

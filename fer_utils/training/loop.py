@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import dataclasses
 import hashlib
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +18,6 @@ from ..data.oversampling import oversample
 from ..network.vgg import build_vgg, load_weights
 from .batch_norm import NormStatistics
 from .batches import steps_per_epoch, training_batches
-from .command_line_options import training_parser
 from .distillation import Trainee
 from .optimizer import compile_network
 from .run_folder import (
@@ -31,12 +31,13 @@ from .run_folder import (
     fit,
 )
 from .settings import (
+    Settings,
     check_data,
     check_opinions,
     check_teachers,
     checked_class_weights,
-    checked_settings,
     checked_sizes,
+    training_parser,
 )
 
 
@@ -46,19 +47,19 @@ def train(
     validation_split: Split,
     *,
     run_dir: str | Path,
-    epochs: int = 60,
-    batch_size: int = 64,
-    learning_rate: float = 0.05,
-    weight_decay: float = 5e-3,
-    label_smoothing: float = 0.1,
-    augmentation: float = 1.0,
-    opinion_share: float = 0.0,
-    mixup: float = 0.0,
+    epochs: int = Settings.epochs,
+    batch_size: int = Settings.batch_size,
+    learning_rate: float = Settings.learning_rate,
+    weight_decay: float = Settings.weight_decay,
+    label_smoothing: float = Settings.label_smoothing,
+    augmentation: float = Settings.augmentation,
+    opinion_share: float = Settings.opinion_share,
+    mixup: float = Settings.mixup,
     image_sizes: Mapping[int, int] | None = None,
     class_weights: Mapping[str, float] | None = None,
     teachers: Sequence[keras.Model] = (),
-    validation_freq: int = 1,
-    seed: int = 42,
+    validation_freq: int = Settings.validation_freq,
+    seed: int = Settings.seed,
     resume: bool = True,
     progress: bool = True,
 ) -> pd.DataFrame:
@@ -132,24 +133,15 @@ def train(
         settings or data or a damaged one, or training diverges; what the last validation left
         is kept.
     """
+    settings = Settings.among(locals())  # the keywords above, by their names
     check_data(model, train_split, validation_split)
     check_teachers(teachers, model)
-    check_opinions(opinion_share, train_split=train_split, validation_split=validation_split)
-    settings = checked_settings(
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        weight_decay=weight_decay,
-        label_smoothing=label_smoothing,
-        augmentation=augmentation,
-        opinion_share=opinion_share,
-        mixup=mixup,
-        validation_freq=validation_freq,
-        seed=seed,
+    check_opinions(
+        settings.opinion_share, train_split=train_split, validation_split=validation_split
     )
     weights = checked_class_weights(class_weights)
-    sizes = checked_sizes(image_sizes, settings["epochs"], model.input_shape[1])
-    settings |= {
+    sizes = checked_sizes(image_sizes, settings.epochs, model.input_shape[1])
+    described = dataclasses.asdict(settings) | {
         "image_sizes": {str(first): size for first, size in sizes.items()},
         "dropout": [one.rate for one in model.layers if isinstance(one, keras.layers.Dropout)],
         "class_weights": weights,
@@ -160,52 +152,52 @@ def train(
     }
     if not str(run_dir):
         raise ValueError("run_dir must name a folder, got an empty text.")
-    run = RunFolder(
-        Path(run_dir).expanduser(), settings, resume, steps_per_epoch(train_split, batch_size)
-    )
-    with contextlib.closing(TimeLeft(run.steps, epochs)) as bar:
-        for first, stop, size in _stages(sizes, epochs):
+    steps = steps_per_epoch(train_split, settings.batch_size)
+    run = RunFolder(Path(run_dir).expanduser(), described, resume, steps)
+    with contextlib.closing(TimeLeft(steps, settings.epochs)) as bar:
+        for first, stop, size in _stages(sizes, settings.epochs):
             trainee = Trainee(model, size, teachers)
             compile_network(
                 trainee,
-                steps=run.steps * epochs,
-                warmup_steps=2 * run.steps,
-                learning_rate=learning_rate,
-                weight_decay=weight_decay,
-                label_smoothing=label_smoothing,
+                steps=steps * settings.epochs,
+                warmup_steps=2 * steps,
+                learning_rate=settings.learning_rate,
+                weight_decay=settings.weight_decay,
+                label_smoothing=settings.label_smoothing,
             )
             # Also between stages of one session: what a stage starts from is always the state on
             # disk, so a resumed run and one that was never cut off are the same run.
             done = run.restore(trainee)
             if not first <= done < stop:
                 continue
+            validated = range(settings.validation_freq, stop, settings.validation_freq)
             fit(
                 trainee,
                 training_batches(
                     train_split,
-                    batch_size=batch_size,
-                    first_step=done * run.steps,
-                    seed=seed,
-                    opinion_share=opinion_share,
-                    mixup=mixup,
+                    batch_size=settings.batch_size,
+                    first_step=done * steps,
+                    seed=settings.seed,
+                    opinion_share=settings.opinion_share,
+                    mixup=settings.mixup,
                     class_weights=None if weights is None else np.array(weights),
                 ),
                 shuffle=False,  # the batches come shuffled
-                steps_per_epoch=run.steps,
+                steps_per_epoch=steps,
                 initial_epoch=done,
                 epochs=stop,
                 validation_data=(
                     validation_split.images[..., None],
-                    validation_split.targets(opinion_share),
+                    validation_split.targets(settings.opinion_share),
                 ),
-                validation_batch_size=batch_size,
-                validation_freq=[*range(validation_freq, stop, validation_freq), stop],
+                validation_batch_size=settings.batch_size,
+                validation_freq=[*validated, stop],
                 callbacks=[
                     StopDiverged(run),
-                    BeginEpoch(trainee, augmentation, epochs, seed),
+                    BeginEpoch(trainee, settings),
                     BestWeights(run, model, first),
                     keras.callbacks.SwapEMAWeights(),
-                    NormStatistics(trainee.student, train_split, seed),
+                    NormStatistics(trainee.student, train_split, settings.seed),
                     KeepState(run, size),
                     *([bar] * progress),
                 ],
@@ -231,9 +223,8 @@ def _checksum(network: keras.Model) -> str:
 def main(arguments: list[str] | None = None) -> None:
     """Train as the command line says; see ``--help``."""
     parser = training_parser()
-    args = parser.parse_args(arguments)
-    with mistakes_as_lines(parser):
-        _train_as_told(args)
+    with mistakes_as_lines(parser):  # an @FILE, too, may hold what cannot be read
+        _train_as_told(parser.parse_args(arguments))
 
 
 def _train_as_told(args: argparse.Namespace) -> None:
@@ -252,18 +243,9 @@ def _train_as_told(args: argparse.Namespace) -> None:
         faces,
         data.validation,
         run_dir=args.run_dir,
-        epochs=args.epochs,
-        batch_size=args.batch_size,
-        learning_rate=args.learning_rate,
-        weight_decay=args.weight_decay,
-        label_smoothing=args.label_smoothing,
-        augmentation=args.augmentation,
-        opinion_share=args.opinion_share,
-        mixup=args.mixup,
         image_sizes=args.image_sizes,
         teachers=teachers,
-        validation_freq=args.validation_freq,
-        seed=args.seed,
+        **dataclasses.asdict(Settings.among(vars(args))),
     )
     # As `train` chooses: among the epochs at the last picture size.
     best = history.loc[history["val_accuracy"][history["epoch"] > max(args.image_sizes)].idxmax()]

@@ -14,6 +14,7 @@ from tqdm.auto import tqdm
 from ..files import write_whole
 from .augmentation import strength_at
 from .distillation import Trainee
+from .settings import Settings
 
 STATE_FILE = "last.weights.h5"  # network, optimizer and averages: what a run resumes from
 BEST_FILE = "best.weights.h5"  # the averaged weights of the best epoch: what one keeps
@@ -194,18 +195,18 @@ class BeginEpoch(keras.callbacks.Callback):
     drop other activations and change faces in other ways than the run it continues.
     """
 
-    def __init__(self, trainee: Trainee, augmentation: float, epochs: int, seed: int) -> None:
+    def __init__(self, trainee: Trainee, settings: Settings) -> None:
         super().__init__()
-        self._trainee, self._full_strength = trainee, augmentation
-        self._epochs, self._seed = epochs, seed
+        self._trainee, self._settings = trainee, settings
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         augmentation = self._trainee.augmentation
-        augmentation.strength.assign(self._full_strength * strength_at(epoch, self._epochs))
+        share = strength_at(epoch, self._settings.epochs)
+        augmentation.strength.assign(self._settings.augmentation * share)
         for index, layer in enumerate([augmentation, *self._trainee.student.layers]):
             if hasattr(layer, "seed_generator"):
                 state = layer.seed_generator.state
-                sequence = np.random.SeedSequence([self._seed, epoch, index])
+                sequence = np.random.SeedSequence([self._settings.seed, epoch, index])
                 state.assign(sequence.generate_state(2).astype(state.dtype))
 
 

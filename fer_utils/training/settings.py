@@ -1,30 +1,145 @@
-"""What `train` asks of its arguments."""
+"""The settings of a training: defaults, limits, command line; what `train` asks of the rest.
 
+A new setting is a field of `Settings` here and a keyword of `train` with its docstring.
+"""
+
+import argparse
+import dataclasses
+import inspect
 import math
-import numbers
-import operator
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 
+from ..checks import checked_number, checked_whole_number
 from ..data.dataset import Split
+from ..data.oversampling import METHODS
 from ..emotions import EMOTIONS
-from ..network.vgg import LARGEST_SIZE, SMALLEST_SIZE
+from ..network.vgg import LARGEST_SIZE, SMALLEST_SIZE, build_vgg
 
-_WHOLE_NUMBERS = ("epochs", "batch_size", "validation_freq", "seed")
-_LIMITS = {
-    "epochs": (lambda value: value >= 1, "at least 1"),
-    "batch_size": (lambda value: value >= 2, "at least 2 for batch norm"),
-    "learning_rate": (lambda value: value > 0, "above 0"),
-    "weight_decay": (lambda value: value >= 0, "at least 0"),
-    "label_smoothing": (lambda value: 0 <= value < 1, "at least 0 and below 1"),
-    "augmentation": (lambda value: 0 <= value <= 1, "between 0 and 1"),
-    "opinion_share": (lambda value: 0 <= value <= 1, "between 0 and 1"),
-    "mixup": (lambda value: 0 <= value < math.inf, "at least 0 and finite"),
-    "validation_freq": (lambda value: value >= 1, "at least 1"),
-    "seed": (lambda value: value >= 0, "at least 0"),
-}
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+
+
+def _setting(default: float, help_text: str, **limits: Any) -> Any:
+    """Return a field of `Settings`; the limits are those of `checks`."""
+    return dataclasses.field(default=default, metadata={"help": help_text, "limits": limits})
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """The numbers of a training, checked; `train` says what each is.
+
+    A default stands here alone: `train` takes it from here, and so does the command line, whose
+    options these are too; ``run.json`` holds what a run was given. What depends on the network or
+    the data set, such as `image_sizes`, is no part of it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a number is of another kind, or outside its limits.
+
+    Examples
+    --------
+    >>> Settings(epochs=2).batch_size
+    64
+    """
+
+    epochs: int = _setting(60, "passes over the training part", least=1)
+    batch_size: int = _setting(64, "faces a step", least=2, hint=" for batch norm")
+    learning_rate: float = _setting(0.05, "peak of the schedule", above=0)
+    weight_decay: float = _setting(5e-3, "decoupled, per unit of learning rate", least=0)
+    label_smoothing: float = _setting(0.1, "from 0 to below 1", least=0, below=1)
+    augmentation: float = _setting(1.0, "strength, from 0 to 1", least=0, most=1)
+    opinion_share: float = _setting(
+        0.0, "what to learn: 0 the labels, 1 the opinions, between them a blend", least=0, most=1
+    )
+    mixup: float = _setting(
+        0.0, "blend faces in pairs: Beta's parameter, as 0.2", least=0, below=math.inf
+    )
+    validation_freq: int = _setting(
+        1, "epochs from one validation to the next; only then is anything written", least=1
+    )
+    seed: int = _setting(42, "of start weights, order, augmentation, dropout", least=0)
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            check = checked_whole_number if field.type is int else checked_number
+            value = check(field.name, getattr(self, field.name), **field.metadata["limits"])
+            object.__setattr__(self, field.name, value)  # the dataclass is frozen
+
+    @classmethod
+    def among(cls, values: Mapping[str, Any]) -> "Settings":
+        """Return the settings that stand, under their names, among other values."""
+        return cls(**{field.name: values[field.name] for field in dataclasses.fields(cls)})
+
+
+def training_parser() -> argparse.ArgumentParser:
+    """Return the parser of ``python -m fer_utils.training``."""
+    parser = argparse.ArgumentParser(
+        prog="python -m fer_utils.training",
+        description="Train the network on a FER2013-like data set. Run the same command again "
+        "to go on with a run that was cut off. @FILE stands for the options in a file: any number "
+        "of words a line, # begins a comment.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        fromfile_prefix_chars="@",
+    )
+    parser.convert_arg_line_to_args = _words
+    add = parser.add_argument
+    add("--data", required=True, help="fer2013.csv, a folder, or a zip of either")
+    add("--run-dir", required=True, help="folder of the run")
+    add("--on-error", choices=("raise", "skip"), default="raise", help="if a picture is bad")
+    add("--method", choices=METHODS, default="none", help="how to balance the training part")
+    for field in dataclasses.fields(Settings):
+        option = f"--{field.name.replace('_', '-')}"
+        add(option, type=field.type, default=field.default, help=field.metadata["help"])
+    add("--opinions", metavar="FILE", help="FER+'s fer2013new.csv, to go with fer2013.csv")
+    dropout = inspect.signature(build_vgg).parameters["dropout"].default
+    add("--dropout", type=float, default=dropout, help="share dropped after each max-pool")
+    add("--image-sizes", type=_image_sizes, default="48", help="one size, or EPOCH:SIZE,...")
+    add(
+        "--teachers",
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="weights files of trained networks: what they say about a face, on average, counts "
+        "as much as its label",
+    )
+    add("--weights", help="weights file that a new run starts from, instead of from chance")
+    add(
+        "--rescaled",
+        action="store_true",
+        help="also take --weights and --teachers of fer_utils 0.1, whose networks rescaled pixels "
+        "and did not standardize faces",
+    )
+    add(
+        "--precision",
+        choices=PRECISIONS,
+        default="float32",
+        help="mixed_bfloat16 is faster on CPUs with AVX512-BF16 and on new GPUs, mixed_float16 "
+        "on older GPUs",
+    )
+    return parser
+
+
+def _words(line: str) -> list[str]:
+    """Split a line of an @FILE as a shell would, but for the backslashes of Windows' paths."""
+    words = shlex.shlex(line, posix=True)
+    words.whitespace_split, words.escape = True, ""
+    return list(words)
+
+
+def _image_sizes(text: str) -> dict[int, int]:
+    """Read '0:36,40:48' as {0: 36, 40: 48}, and '48' as {0: 48}."""
+    if text.isdigit():
+        return {0: int(text)}
+    try:
+        return {int(first): int(size) for first, size in (p.split(":") for p in text.split(","))}
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"expected EPOCH:SIZE,EPOCH:SIZE such as 0:36,40:48, got {text!r}"
+        ) from None
 
 
 def check_data(model: keras.Model, train_split: Split, validation_split: Split) -> None:
@@ -86,32 +201,6 @@ def check_teachers(teachers: Sequence[keras.Model], model: keras.Model) -> None:
             )
 
 
-def checked_settings(**settings: Any) -> dict[str, int | float]:
-    """Return the settings as plain numbers; raise TypeError or ValueError for what is none."""
-    plain = {}
-    for name, value in settings.items():
-        plain[name] = _plain_number(name, value)
-        holds, expected = _LIMITS[name]
-        if not holds(plain[name]):
-            raise ValueError(f"{name} must be {expected}, got {value!r}.")
-    return plain
-
-
-def _plain_number(name: str, value: Any) -> int | float:
-    if name in _WHOLE_NUMBERS:
-        return _whole_number(name, value)
-    if not isinstance(value, numbers.Real):
-        raise TypeError(f"{name} must be a number, got {value!r}.")
-    return float(value)
-
-
-def _whole_number(name: str, value: Any) -> int:
-    try:
-        return operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name} must be a whole number, got {value!r}.") from None
-
-
 def checked_sizes(
     image_sizes: Mapping[int, int] | None, epochs: int, model_size: int
 ) -> dict[int, int]:
@@ -124,7 +213,7 @@ def checked_sizes(
             f"{image_sizes!r}."
         )
     plain = {
-        _whole_number("image_sizes", first): _whole_number("image_sizes", side)
+        checked_whole_number("image_sizes", first): checked_whole_number("image_sizes", side)
         for first, side in image_sizes.items()
     }
     sizes = dict(sorted(plain.items()))
@@ -158,7 +247,7 @@ def checked_class_weights(class_weights: Mapping[str, float] | None) -> list[flo
             f"class_weights must name each of {', '.join(EMOTIONS)} once, got "
             f"{', '.join(map(str, class_weights))}."
         )
-    plain = [_plain_number(f"class_weights[{name!r}]", class_weights[name]) for name in EMOTIONS]
+    plain = [checked_number(f"class_weights[{name!r}]", class_weights[name]) for name in EMOTIONS]
     if not all(0 < weight < math.inf for weight in plain):
         raise ValueError(f"class_weights must be above 0 and finite, got {dict(class_weights)!r}.")
     return plain

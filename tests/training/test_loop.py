@@ -18,7 +18,6 @@ from fer_utils import EMOTIONS, evaluate, load_dataset, train
 from fer_utils.data.dataset import Split
 from fer_utils.network.vgg import load_weights
 from fer_utils.training import loop, run_folder
-from fer_utils.training.command_line_options import training_parser
 
 ROOT = Path(__file__).parents[2]
 TINY = load_dataset(ROOT / "tests/fixtures/tiny_fer2013.zip", cache=False, progress=False)
@@ -258,12 +257,12 @@ def test_a_folder_that_is_a_file_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"epochs": 0}, "epochs must be at least 1, got 0"),
-        ({"batch_size": 1}, "batch_size must be at least 2 for batch norm, got 1"),
+        ({"epochs": 0}, "epochs must be a whole number of at least 1, got 0"),
+        ({"batch_size": 1}, "batch_size must be .* at least 2 for batch norm, got 1"),
         ({"learning_rate": 0.0}, r"learning_rate must be above 0, got 0\.0"),
         ({"weight_decay": -1e-3}, r"weight_decay must be at least 0, got -0\.001"),
         ({"label_smoothing": 1.0}, r"label_smoothing must be at least 0 and below 1, got 1\.0"),
-        ({"seed": -1}, "seed must be at least 0, got -1"),
+        ({"seed": -1}, "seed must be a whole number of at least 0, got -1"),
         ({"image_sizes": {1: 48}}, "image_sizes must start at epoch 0"),
         ({"image_sizes": {0: 34, 4: 48}}, "change before epoch 4"),
         ({"image_sizes": {0: 33, 2: 48}}, "image_sizes must lie between 34 and 49 px"),
@@ -272,7 +271,7 @@ def test_a_folder_that_is_a_file_is_refused(tmp_path):
         ({"class_weights": EVEN | {"sad": 0}}, "class_weights must be above 0 and finite, got"),
         ({"class_weights": EVEN | {"sad": np.inf}}, "class_weights must be above 0 and finite"),
         ({"mixup": -0.1}, r"mixup must be at least 0 and finite, got -0\.1"),
-        ({"validation_freq": 0}, "validation_freq must be at least 1, got 0"),
+        ({"validation_freq": 0}, "validation_freq must be a whole number of at least 1, got 0"),
     ],
 )
 def test_a_wrong_argument_is_named_and_leaves_no_folder(tmp_path, options, message):
@@ -286,7 +285,7 @@ def test_a_wrong_argument_is_named_and_leaves_no_folder(tmp_path, options, messa
     ("weights", "message"),
     [
         ([1.0] * 7, "class_weights must map each emotion to a number"),
-        (EVEN | {"sad": "much"}, r"class_weights\['sad'\] must be a number, got 'much'"),
+        (EVEN | {"sad": "much"}, r"class_weights\['sad'\] must be a number, got str"),
     ],
 )
 def test_class_weights_of_another_kind_are_refused(tmp_path, weights, message):
@@ -487,18 +486,3 @@ def test_an_interrupted_process_ends(tmp_path):
     )
     assert stopped.returncode == -signal.SIGINT
     assert stopped.stderr.rstrip().endswith("KeyboardInterrupt")
-
-
-@pytest.mark.parametrize(
-    ("text", "sizes"), [("48", {0: 48}), ("0:36,40:48", {0: 36, 40: 48}), ("36,48", None)]
-)
-def test_picture_sizes_on_the_command_line(text, sizes, capsys):
-    arguments = ["--data", "d", "--run-dir", "r", "--image-sizes", text]
-    if sizes:
-        assert training_parser().parse_args(arguments).image_sizes == sizes
-        return
-    with pytest.raises(SystemExit):
-        training_parser().parse_args(arguments)
-    assert (
-        "expected EPOCH:SIZE,EPOCH:SIZE such as 0:36,40:48, got '36,48'" in capsys.readouterr().err
-    )

@@ -1,5 +1,16 @@
 """Facial emotion recognition: from FER2013 to a recognised face.
 
+- `data`: data sets read, rid of copies, balanced, with the opinions of several people;
+- `network`: the networks, built by Keras or computed by OpenVINO, and their vote;
+- `training`: how a network learns; ``python -m fer_utils.training``;
+- `evaluation`: how good it is, and how sure; ``python -m fer_utils.evaluation``;
+- `faces`: where the faces are in a picture, and what is cut out of it;
+- `recognition`: from a picture, or a folder of them, to faces with emotions;
+- `video`: the same for videos and webcams, where faces are followed;
+- `widgets`: what notebooks show in the browser;
+- `plots`: the charts;
+- `lab`: what evaluation.ipynb calls to look inside.
+
 Every public name is imported on its first use, so that ``import fer_utils`` stays quick:
 tensorflow and mediapipe take seconds to load and are needed only by some of the names.
 """
@@ -22,8 +33,8 @@ _MODULE_OF = {
     "load_image": "images",
     "FerDataset": "data.dataset",
     "Split": "data.dataset",
-    "drop_duplicates": "data.dataset",
-    "find_duplicates": "data.dataset",
+    "drop_duplicates": "data.duplicates",
+    "find_duplicates": "data.duplicates",
     "load_dataset": "data.dataset",
     "oversample": "data.oversampling",
     "SoftVote": "network.vote",
@@ -47,15 +58,15 @@ _MODULE_OF = {
     "recognize_video": "video.recognize",
     "write_video": "video.writer",
     "webcam": "widgets.live_webcam",
-    "plot_architecture": "plots.architecture",
+    "plot_architecture": "plots.training",
     "plot_confusion": "plots.evaluation",
-    "plot_coverage": "plots.calibration",
+    "plot_coverage": "plots.evaluation",
     "plot_distribution": "plots.data",
-    "plot_history": "plots.evaluation",
-    "plot_probabilities": "plots.evaluation",
-    "plot_reliability": "plots.calibration",
+    "plot_history": "plots.training",
+    "plot_probabilities": "plots.faces",
+    "plot_reliability": "plots.evaluation",
     "plot_samples": "plots.data",
-    "plot_timeline": "plots.timeline",
+    "plot_timeline": "plots.faces",
 }
 
 __all__ = sorted([*_MODULE_OF, "__version__"])

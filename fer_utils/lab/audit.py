@@ -10,10 +10,12 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
+from sklearn.metrics import confusion_matrix
 
-from ..data.dataset import FerDataset, Split, find_duplicates
+from ..data.dataset import FerDataset, Split
+from ..data.duplicates import find_duplicates
 from ..emotions import EMOTION_COLORS, EMOTIONS
-from ..plots.evaluation import new_grid, panels
+from ..plots.axes import new_grid, panels
 
 _MAPPED_COMPONENTS = 50  # as van der Maaten and Hinton reduce their data before t-SNE
 _PERPLEXITY = 30  # of t-SNE; it must be below the number of faces
@@ -96,6 +98,72 @@ def plot_contradictions(data: FerDataset, table: pd.DataFrame) -> np.ndarray:
         ax.set_title(row.labels.replace(", ", "\n"), fontsize="medium")
         ax.axis("off")
     return axes
+
+
+def opinion_table(data: FerDataset) -> pd.DataFrame:
+    """Count in each split what people said of its faces, beside what their labels say.
+
+    Parameters
+    ----------
+    data : FerDataset
+        With opinions.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a split: faces; unheard, those whose opinions their label stands for, since half
+        of the votes or more name none of the seven emotions (`Split.heard`); majority, those of
+        which more than half of the people named one of the seven; agreeing, the share of these
+        whose label is that emotion, 0 to 1.
+
+    Raises
+    ------
+    ValueError
+        If there are no opinions.
+    """
+    rows = {}
+    for name, split in data.splits().items():
+        majority = split.majority()
+        decided = majority >= 0
+        rows[name] = {
+            "faces": len(split),
+            "unheard": int((~split.heard()).sum()),
+            "majority": int(decided.sum()),
+            "agreeing": float((majority == split.labels)[decided].mean()) if decided.any() else 0.0,
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("split")
+
+
+def plot_opinions(split: Split, *, ax: Axes | None = None) -> Axes:
+    """Draw what people see in the faces of each label, in per cent.
+
+    Parameters
+    ----------
+    split : Split
+        With opinions; of each label's faces, those with a strict majority count.
+    ax : Axes, optional
+
+    Raises
+    ------
+    ValueError
+        If there are no opinions, or no face has a majority.
+    """
+    majority = split.majority()
+    decided = majority >= 0
+    if not decided.any():
+        raise ValueError("split must hold a face of which most people said the same, got none.")
+    ax = panels(ax, 1, size=(6.5, 5.5))[0]
+    counts = confusion_matrix(split.labels[decided], majority[decided], labels=range(len(EMOTIONS)))
+    shares = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    names = [f"{name} ({n})" for name, n in zip(EMOTIONS, counts.sum(axis=1), strict=True)]
+    style = {"cmap": "Blues", "vmin": 0, "vmax": 100, "square": True, "cbar": False}
+    sns.heatmap(
+        shares, annot=True, fmt=".0f", xticklabels=EMOTIONS, yticklabels=names, ax=ax, **style
+    )
+    ax.set(
+        xlabel="what most people see", ylabel="label (faces)", title="Per cent of a label's faces"
+    )
+    return ax
 
 
 def plot_light(split: Split) -> np.ndarray:

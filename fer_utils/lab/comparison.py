@@ -13,7 +13,8 @@ from ..data.dataset import Split
 from ..emotions import EMOTIONS
 from ..evaluation.calibration import Probabilities, check_probabilities
 from ..evaluation.report import Report, report_on
-from ..plots.evaluation import name_confusion_axes, network_colors, new_grid, panels
+from ..plots.axes import network_colors, new_grid, panels
+from ..plots.evaluation import name_confusion_axes
 
 SUMMARIES = ("accuracy", "balanced accuracy", "macro F1")
 _LEVEL = 0.05  # of the intervals and tests, two-sided

@@ -18,7 +18,7 @@ from ..data.dataset import Split
 from ..emotions import EMOTIONS
 from ..evaluation.report import probabilities_by_name
 from ..network.vote import SoftVote
-from ..plots.evaluation import network_colors, new_grid
+from ..plots.axes import network_colors, new_grid
 from .comparison import wilson_interval
 
 # The last block's convolutions see 5x5 places of a face, those of the block before it 11x11.

@@ -1,6 +1,6 @@
 """Pictures of a data set: how many pictures each emotion has, and what they look like.
 
-The conventions are those of `plots.evaluation`.
+The conventions are those of `plots.axes`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from ..emotions import EMOTION_COLORS, EMOTIONS
 from ..recognition.drawing import ink_on
-from .evaluation import new_grid, panels
+from .axes import new_grid, panels
 
 _COLORS = [EMOTION_COLORS[name] for name in EMOTIONS]
 

@@ -1,60 +1,27 @@
-"""Pictures of training, evaluation and recognised faces.
+"""Charts of an evaluation: what is mistaken for what, and whether confidence may be believed.
 
-All plots take ``ax=None`` (then they make a figure), return the Axes they drew on and never
-call ``plt.show()``. Emotions come in FER2013's order, each in its own colour. Text, background
-and grey tones follow matplotlib's current style, so the plots fit light and dark notebooks.
+The conventions are those of `plots.axes`.
 """
 
-import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import PercentFormatter
 
-from ..emotions import EMOTION_COLORS, EMOTIONS
-from ..recognition.drawing import FaceLike, caption, face_list, ink_on
-
-# They belong to no emotion, are told apart by the colour-blind (IBM's palette) and legible on
-# black and on white.
-_NETWORK_COLORS = ("#785EF0", "#DC267F", "#648FFF", "#FE6100", "#FFB000")
-_ACCENT = _NETWORK_COLORS[0]
-_COLORS = [EMOTION_COLORS[name] for name in EMOTIONS]
-_HISTORY_COLUMNS = ("loss", "accuracy", "val_loss", "val_accuracy")
-
-
-def plot_history(
-    history: Mapping[str, Sequence[float]], *, ax: Sequence[Axes] | None = None
-) -> np.ndarray:
-    """Draw loss and accuracy over the epochs, and mark where validation was best.
-
-    Parameters
-    ----------
-    history : DataFrame or mapping of sequences
-        Columns ``loss, accuracy, val_loss, val_accuracy``, one entry an epoch; ``epoch``
-        (else 1, 2, ...) and ``image_size`` in px (its changes are marked) may be there too.
-    ax : two Axes, optional
-
-    Returns
-    -------
-    ndarray of Axes, shape (2,)
-        Loss on the left, accuracy on the right.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If columns are missing, empty, not numbers, or of different lengths.
-    """
-    columns = _checked_history(history)
-    axes = panels(ax, 2, size=(5.5, 4))
-    _plot_curves(axes[0], columns, "loss", np.nanargmin, "{x:.3f}")
-    _plot_curves(axes[1], columns, "accuracy", np.nanargmax, "{x:.1%}")
-    axes[1].yaxis.set_major_formatter(PercentFormatter(1))
-    for one in axes if "image_size" in columns else ():
-        _mark_sizes(one, columns["epoch"], columns["image_size"])
-    return axes
+from ..checks import checked_share
+from ..emotions import EMOTIONS
+from ..evaluation.calibration import (
+    BINS,
+    Probabilities,
+    calibration_bins,
+    check_probabilities,
+    coverage_curve,
+    expected_calibration_error,
+)
+from ..recognition.drawing import ink_on
+from .axes import network_colors, panels
 
 
 def plot_confusion(report: Any, *, ax: Axes | None = None) -> Axes:
@@ -91,116 +58,105 @@ def plot_confusion(report: Any, *, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def plot_probabilities(
-    faces: FaceLike | Sequence[FaceLike], *, ax: Axes | Sequence[Axes] | None = None
+def plot_reliability(
+    probabilities: Probabilities, labels: np.ndarray, *, ax: Sequence[Axes] | None = None
 ) -> np.ndarray:
-    """Draw the seven probabilities of each face as bars, one panel a face.
+    """Draw how often a network is right at each level of its confidence, one panel a network.
+
+    A bar is as high as the accuracy of its faces and as strong as they are many; on the diagonal
+    confidence and accuracy agree (DeGroot and Fienberg, 1983).
 
     Parameters
     ----------
-    faces : FaceEmotion or sequence of FaceEmotion
-        None at all gives one empty panel that says so.
-    ax : Axes or sequence of Axes, optional
-        As many as there are panels.
+    probabilities : mapping of str to ndarray, shape (n, 7)
+        By the networks' names.
+    labels : ndarray of int, shape (n,)
+    ax : Axes, optional
+        As many as there are networks.
 
     Returns
     -------
-    ndarray of Axes, shape (max(1, number of faces),)
+    ndarray of Axes, shape (number of networks,)
 
     Raises
     ------
-    TypeError, ValueError
-        If `faces` holds anything but faces, or `ax` has another number of Axes.
+    ValueError
+        If `probabilities` is empty or an array in it does not fit `labels`.
     """
-    faces = face_list(faces)
-    axes = panels(ax, max(1, len(faces)), size=(3.6, 2.7), most_columns=3)
-    if not faces:
-        axes[0].axis("off")
-        axes[0].text(0.5, 0.5, "No face found", ha="center", va="center", fontsize="large")
-    for number, face in enumerate(faces, start=1):
-        prefix = f"Face {number}: " if len(faces) > 1 else ""
-        _plot_bars(axes[number - 1], face.emotions)
-        axes[number - 1].set_title((prefix + caption(face)).capitalize())
+    check_probabilities(probabilities, labels)
+    axes = panels(ax, len(probabilities), size=(3.6, 3.6), most_columns=3)
+    colors = network_colors(probabilities)
+    for one, (name, each) in zip(axes, probabilities.items(), strict=True):
+        table = calibration_bins(each, labels)
+        strength = 0.25 + 0.75 * table["n"] / table["n"].max()
+        fill = [(colors[name], alpha) for alpha in strength]
+        middles = (np.arange(BINS) + 0.5) / BINS
+        one.bar(middles, table["accuracy"].fillna(0), 0.94 / BINS, color=fill)
+        one.plot([0, 1], [0, 1], "--", color="grey")
+        error = expected_calibration_error(each, labels)
+        one.set_title(f"{name}\nexpected calibration error {error:.3f}", fontsize="medium")
+        one.set(xlabel="Confidence", xlim=(0, 1), ylim=(0, 1), aspect="equal")
+        _percent_axes(one)
+    axes[0].set_ylabel("Accuracy")
     return axes
 
 
-def new_grid(rows: int, columns: int, size: tuple[float, float], **pads: float) -> np.ndarray:
-    """Return Axes (rows, columns) in a new figure of `size` inches, clear of the figure's edge."""
-    figure, grid = plt.subplots(rows, columns, squeeze=False, figsize=size, layout="constrained")
-    figure.get_layout_engine().set(rect=(0.01, 0.01, 0.98, 0.98), **pads)
-    return grid
+def plot_coverage(
+    probabilities: Probabilities,
+    labels: np.ndarray,
+    *,
+    min_confidence: float | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the accuracy of networks that only answer where they are surest.
+
+    Parameters
+    ----------
+    probabilities, labels
+        As for `plot_reliability`.
+    min_confidence : float, optional
+        Mark on each curve where the faces of at least this confidence, 0 to 1, end.
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    ValueError
+        As `plot_reliability` does, or `min_confidence` is outside 0-1.
+    TypeError
+        `min_confidence` is no number.
+    """
+    check_probabilities(probabilities, labels)
+    if min_confidence is not None:
+        checked_share("min_confidence", min_confidence)
+    ax = panels(ax, 1, size=(7, 4.5))[0]
+    for name, color in network_colors(probabilities).items():
+        curve = coverage_curve(probabilities[name], labels)
+        ax.plot(curve["coverage"], curve["accuracy"], color=color, label=name)
+        if min_confidence is not None:
+            sure = curve[curve["min_confidence"] >= min_confidence].tail(1)
+            ax.plot(sure["coverage"], sure["accuracy"], "o", color=color)
+    title = "Accuracy where the network answers"
+    if min_confidence is not None:
+        title += f" (dot: confidence of at least {min_confidence:.0%})"
+    ax.set_title(title, fontsize="medium")
+    ax.set(xlabel="Coverage: share of the faces answered, the surest first", ylabel="Accuracy")
+    ax.set_xlim(0, 1)
+    _percent_axes(ax)
+    ax.legend(frameon=False)
+    return ax
 
 
-def panels(ax: Any, count: int, *, size: tuple[float, float], most_columns: int = 2) -> np.ndarray:
-    """Return `count` Axes in a flat array: those given, else a new figure of `size` inches each."""
-    if ax is None:
-        columns = min(count, most_columns)
-        rows = -(-count // columns)
-        grid = new_grid(rows, columns, (size[0] * columns, size[1] * rows))
-        for spare in grid.flat[count:]:
-            spare.remove()
-        return grid.flat[:count]
-    axes = np.atleast_1d(np.asarray(ax, dtype=object)).ravel()
-    if not all(isinstance(one, Axes) for one in axes):
-        raise TypeError(f"ax must be matplotlib Axes, got {type(ax).__name__}")
-    if len(axes) != count:
-        raise ValueError(f"ax must hold {count} Axes, one a panel; got {len(axes)}")
-    return axes
-
-
-def network_colors(names: Iterable[str]) -> dict[str, str]:
-    """Return a colour for each network, in the same order; "vote" has that of the text."""
-    colors = itertools.cycle(_NETWORK_COLORS)
-    text = plt.rcParams["text.color"]
-    return {name: text if name == "vote" else next(colors) for name in names}
-
-
-def _checked_history(history: Any) -> dict[str, np.ndarray]:
-    if not hasattr(history, "keys"):
-        raise TypeError(
-            "history must be a DataFrame or a mapping of columns, such as pandas.read_csv gives of "
-            f"a run's log; got {type(history).__name__}"
-        )
-    missing = [name for name in _HISTORY_COLUMNS if name not in history]
-    if missing:
-        raise ValueError(f"history must have the columns {_HISTORY_COLUMNS}, lacks {missing}")
-    names = [name for name in (*_HISTORY_COLUMNS, "epoch", "image_size") if name in history]
-    try:
-        table = np.array([history[name] for name in names], dtype=float)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"history must hold numbers, as many in each column: {error}") from None
-    if table.ndim != 2 or table.shape[1] == 0:
-        raise ValueError("history is empty; train for at least one epoch")
-    return {"epoch": np.arange(1, table.shape[1] + 1)} | dict(zip(names, table, strict=True))
-
-
-def _plot_curves(
-    ax: Axes, columns: Mapping[str, np.ndarray], name: str, argbest: Callable, form: str
-) -> None:
-    epochs, values = columns["epoch"], columns[f"val_{name}"]
-    marker = "." if len(epochs) == 1 else ""  # one point makes no line
-    grey = plt.rcParams["text.color"]
-    ax.plot(epochs, columns[name], f"{marker}--", color=grey, alpha=0.6, label="training")
-    ax.plot(epochs, values, f"{marker}-", color=_ACCENT, label="validation")
-    if np.isfinite(values).any():
-        best = argbest(values)
-        label = f"best: {form.format(x=values[best])} (epoch {epochs[best]:.0f})"
-        ax.plot(epochs[best], values[best], "o", color=_ACCENT, label=label)
-    ax.set(title=name.capitalize(), xlabel="Epoch", ylabel=name.capitalize())
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.legend()
-
-
-def _mark_sizes(ax: Axes, epochs: np.ndarray, sizes: np.ndarray) -> None:
-    changes = np.flatnonzero(np.diff(sizes))
-    for place in changes:
-        between = (epochs[place] + epochs[place + 1]) / 2
-        ax.axvline(between, color=plt.rcParams["text.color"], alpha=0.4, linestyle=":")
-        note = {"xycoords": ax.get_xaxis_transform(), "ha": "center", "fontsize": "small"}
-        ax.annotate(f"{sizes[place + 1]:.0f} px", (between, 1.01), **note)
-    if len(changes):
-        ax.set_title(ax.get_title(), pad=18)  # above the sizes
+def name_confusion_axes(ax: Axes) -> None:
+    """Name the sides and cells of a confusion matrix, true emotions down, predicted across."""
+    ax.set(xlabel="Predicted emotion", ylabel="True emotion")
+    ax.set_xticks(range(len(EMOTIONS)), EMOTIONS)
+    ax.set_yticks(range(len(EMOTIONS)), EMOTIONS)
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
 
 
 def _checked_confusion(report: Any) -> np.ndarray:
@@ -220,20 +176,7 @@ def _finish_confusion(ax: Axes, counts: np.ndarray) -> None:
     name_confusion_axes(ax)
 
 
-def name_confusion_axes(ax: Axes) -> None:
-    """Name the sides and cells of a confusion matrix, true emotions down, predicted across."""
-    ax.set(xlabel="Predicted emotion", ylabel="True emotion")
-    ax.set_xticks(range(len(EMOTIONS)), EMOTIONS)
-    ax.set_yticks(range(len(EMOTIONS)), EMOTIONS)
-    ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
-
-
-def _plot_bars(ax: Axes, emotions: Mapping[str, float]) -> None:
-    bars = ax.barh(EMOTIONS, [emotions[name] for name in EMOTIONS], color=_COLORS)
-    ax.bar_label(bars, fmt="{:.0%}", padding=3, fontsize="small")
-    ax.set_xlim(0, 1.15)
-    ax.invert_yaxis()
-    ax.set_xticks([])
-    ax.tick_params(length=0)
-    ax.spines[["top", "right", "bottom"]].set_visible(False)
+def _percent_axes(ax: Axes) -> None:
+    ax.xaxis.set_major_formatter(PercentFormatter(1))
+    ax.yaxis.set_major_formatter(PercentFormatter(1))
+    ax.spines[["top", "right"]].set_visible(False)

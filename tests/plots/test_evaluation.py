@@ -2,26 +2,14 @@ from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 import pytest
-from matplotlib.colors import to_rgb, to_rgba
+from matplotlib.colors import to_rgb
 
-from fer_utils.emotions import EMOTION_COLORS, EMOTIONS
-from fer_utils.plots.evaluation import plot_confusion, plot_history, plot_probabilities
-from fer_utils.recognition.recognizer import FaceEmotion
-
-HISTORY = {
-    "epoch": [1, 2, 3, 4],
-    "loss": [2.0, 1.5, 1.2, 1.0],
-    "accuracy": [0.2, 0.4, 0.5, 0.6],
-    "val_loss": [1.9, 1.4, 1.5, 1.6],
-    "val_accuracy": [0.25, 0.45, 0.51, 0.5],
-}
-
-
-def make_face(top: str = "happy", confidence: float = 0.93, **options: bool) -> FaceEmotion:
-    emotions = dict.fromkeys(EMOTIONS, (1 - confidence) / 6) | {top: confidence}
-    return FaceEmotion((0, 0, 9, 9), 0.9, emotions, **options)
+from fer_utils.emotions import EMOTIONS
+from fer_utils.evaluation.calibration import calibration_bins, expected_calibration_error
+from fer_utils.plots.evaluation import plot_confusion, plot_coverage, plot_reliability
+from fer_utils.plots.training import plot_history
+from tests.helpers.made_probabilities import drawn_faces, rows
 
 
 def make_confusion() -> np.ndarray:
@@ -32,64 +20,6 @@ def make_confusion() -> np.ndarray:
 
 def texts(axes_texts) -> list[str]:
     return [text.get_text() for text in axes_texts]
-
-
-@pytest.mark.parametrize("history", [HISTORY, pd.DataFrame(HISTORY)], ids=["dict", "frame"])
-def test_history_shows_both_curves_and_marks_the_best_epoch(history):
-    loss, accuracy = plot_history(history)
-    for ax, name, best in ((loss, "loss", (2, 1.4)), (accuracy, "accuracy", (3, 0.51))):
-        training, validation, mark = ax.lines
-        np.testing.assert_array_equal(training.get_xydata().T, [HISTORY["epoch"], HISTORY[name]])
-        np.testing.assert_array_equal(validation.get_ydata(), HISTORY[f"val_{name}"])
-        assert tuple(mark.get_xydata()[0]) == best
-        assert ax.get_title() == name.capitalize()
-    assert texts(loss.get_legend().get_texts())[2] == "best: 1.400 (epoch 2)"
-    assert texts(accuracy.get_legend().get_texts())[2] == "best: 51.0% (epoch 3)"
-
-
-def test_history_without_epochs_counts_them():
-    history = {name: HISTORY[name] for name in HISTORY if name != "epoch"}
-    axes = plot_history(history)
-    np.testing.assert_array_equal(axes[0].lines[0].get_xdata(), [1, 2, 3, 4])
-
-
-def test_history_of_one_epoch_is_visible():
-    axes = plot_history({name: values[:1] for name, values in HISTORY.items()})
-    assert all(line.get_marker() in ".o" for ax in axes for line in ax.lines)
-
-
-def test_history_marks_the_epochs_where_the_picture_size_changes():
-    axes = plot_history(HISTORY | {"image_size": [34, 34, 48, 48]})
-    for ax in axes:
-        assert ax.lines[-1].get_xdata() == [2.5, 2.5]
-        assert texts(ax.texts) == ["48 px"]
-
-
-def test_history_that_diverged_still_plots():
-    history = HISTORY | {"val_loss": [1.9, np.nan, np.nan, np.nan], "val_accuracy": [np.nan] * 4}
-    loss, accuracy = plot_history(history)
-    assert texts(loss.get_legend().get_texts())[-1] == "best: 1.900 (epoch 1)"
-    assert texts(accuracy.get_legend().get_texts()) == ["training", "validation"]
-
-
-@pytest.mark.parametrize(
-    ("history", "error", "match"),
-    [
-        ([1, 2], TypeError, "history must be a DataFrame or a mapping .* got list"),
-        ({"loss": [1], "val_loss": [1]}, ValueError, r"lacks \['accuracy', 'val_accuracy'\]"),
-        ({name: [] for name in HISTORY}, ValueError, "history is empty"),
-        (HISTORY | {"loss": [1, 2]}, ValueError, "as many in each column"),
-        (HISTORY | {"loss": ["a", "b", "c", "d"]}, ValueError, "history must hold numbers"),
-    ],
-)
-def test_history_refuses(history, error, match):
-    with pytest.raises(error, match=match):
-        plot_history(history)
-
-
-def test_history_needs_two_axes():
-    with pytest.raises(ValueError, match="ax must hold 2 Axes, one a panel; got 1"):
-        plot_history(HISTORY, ax=plt.subplots()[1])
 
 
 @pytest.mark.parametrize("wrap", [np.asarray, lambda counts: SimpleNamespace(confusion=counts)])
@@ -145,51 +75,64 @@ def test_confusion_refuses(report, match):
         plot_confusion(report)
 
 
-def test_probabilities_of_one_face():
-    (ax,) = plot_probabilities(make_face("sad", 0.88))
-    assert [bar.get_width() for bar in ax.patches] == pytest.approx([0.02] * 4 + [0.88, 0.02, 0.02])
-    assert texts(ax.texts) == ["2%"] * 4 + ["88%", "2%", "2%"]
-    assert [bar.get_facecolor() for bar in ax.patches] == [
-        to_rgba(EMOTION_COLORS[name]) for name in EMOTIONS
-    ]
-    assert texts(ax.get_yticklabels()) == list(EMOTIONS)
-    assert ax.yaxis_inverted()  # angry on top
-    assert ax.get_title() == "Sad 88%"
-
-
-def test_probabilities_of_several_faces_have_numbered_panels():
-    axes = plot_probabilities([make_face("sad", 0.5), make_face(), make_face(), make_face()])
-    assert axes.shape == (4,)
-    assert [ax.get_title() for ax in axes[:2]] == ["Face 1: sad 50%", "Face 2: happy 93%"]
-    assert len(axes[0].figure.axes) == 4
-
-
-def test_probabilities_of_an_unsure_face_say_so():
-    (ax,) = plot_probabilities(make_face("sad", 0.34, is_sure=False))
-    assert ax.get_title() == "Unsure (sad 34%)"
-
-
-def test_probabilities_without_a_face_say_so():
-    (ax,) = plot_probabilities([])
-    assert texts(ax.texts) == ["No face found"]
-
-
-def test_probabilities_draw_on_the_given_axes():
-    _, given = plt.subplots(1, 2)
-    assert plot_probabilities([make_face(), make_face()], ax=given).tolist() == given.tolist()
-
-
-@pytest.mark.parametrize("faces", [None, "happy", [make_face(), 3], {"happy": 0.9}])
-def test_probabilities_refuse(faces):
-    with pytest.raises(TypeError, match=r"faces must be what EmotionRecognizer\.recognize"):
-        plot_probabilities(faces)
+CURVES = {name: [0.5, 0.4] for name in ("loss", "accuracy", "val_loss", "val_accuracy")}
 
 
 @pytest.mark.parametrize("style", ["default", "dark_background"])
 def test_figures_are_opaque_and_their_text_stands_out(style):
     with plt.style.context(style):
-        axes = [plot_confusion(make_confusion()), *plot_history(HISTORY)]
+        axes = [plot_confusion(make_confusion()), *plot_history(CURVES)]
     for ax in axes:
         background = ax.figure.get_facecolor()
         assert background[3] == 1
         assert abs(np.mean(to_rgb(ax.title.get_color())) - np.mean(background[:3])) > 0.8
+
+
+def test_bars_are_as_high_as_the_accuracy_of_their_bin():
+    probabilities, labels = drawn_faces(2.5, n=500)
+    axes = plot_reliability({"bold": probabilities, "vote": probabilities}, labels)
+    accuracy = calibration_bins(probabilities, labels)["accuracy"].fillna(0)
+    assert len(axes) == 2
+    for ax, name in zip(axes, ("bold", "vote"), strict=True):
+        assert [bar.get_height() for bar in ax.patches] == pytest.approx(accuracy.tolist())
+        error = expected_calibration_error(probabilities, labels)
+        assert ax.get_title() == f"{name}\nexpected calibration error {error:.3f}"
+
+
+def test_the_curve_ends_at_the_accuracy_and_a_dot_marks_the_confidence():
+    probabilities = rows([0, 1, 2, 3], [0.9, 0.8, 0.6, 0.3])
+    ax = plot_coverage({"one": probabilities}, np.array([0, 1, 0, 0]), min_confidence=0.6)
+    curve, dot = ax.lines
+    assert (curve.get_xdata()[-1], curve.get_ydata()[-1]) == (1, 0.5)
+    assert dot.get_xydata().tolist() == [[0.75, pytest.approx(2 / 3)]]
+
+
+def test_without_a_confidence_there_is_no_dot():
+    ax = plot_coverage({"one": rows([0, 1], 0.9)}, np.array([0, 1]))
+    assert len(ax.lines) == 1
+
+
+@pytest.mark.parametrize(("min_confidence", "points"), [(0, [[1, 0.5]]), (0.9, [])])
+def test_the_dot_is_where_everybody_answers_or_nowhere(min_confidence, points):
+    probabilities = {"one": rows([0, 1], 0.5)}
+    ax = plot_coverage(probabilities, np.array([0, 0]), min_confidence=min_confidence)
+    assert ax.lines[1].get_xydata().tolist() == points
+
+
+def test_an_impossible_confidence_is_refused():
+    with pytest.raises(ValueError, match="min_confidence must be between 0 and 1, got 60"):
+        plot_coverage({"one": rows([0, 1])}, np.array([0, 1]), min_confidence=60)
+
+
+@pytest.mark.parametrize("plot", [plot_reliability, plot_coverage])
+@pytest.mark.parametrize(
+    ("probabilities", "message"),
+    [
+        ({}, "probabilities must hold those of one network at least, got none"),
+        ({"one": rows([0, 1])}, r"probabilities\['one'\] must have a row of 7 for each of the 3"),
+        ({"one": np.ones((3, 6))}, r"got the shape \(3, 6\)"),
+    ],
+)
+def test_probabilities_that_do_not_fit_are_refused(plot, probabilities, message):
+    with pytest.raises(ValueError, match=message):
+        plot(probabilities, np.array([0, 1, 2]))

@@ -2,10 +2,60 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.colors import to_hex
+from matplotlib.colors import to_hex, to_rgba
 
 from fer_utils.emotions import EMOTION_COLORS, EMOTIONS, LABEL_COLORS
-from fer_utils.plots.timeline import plot_timeline
+from fer_utils.plots.faces import plot_probabilities, plot_timeline
+from fer_utils.recognition.recognizer import FaceEmotion
+
+
+def make_face(top: str = "happy", confidence: float = 0.93, **options: bool) -> FaceEmotion:
+    emotions = dict.fromkeys(EMOTIONS, (1 - confidence) / 6) | {top: confidence}
+    return FaceEmotion((0, 0, 9, 9), 0.9, emotions, **options)
+
+
+def texts(axes_texts) -> list[str]:
+    return [text.get_text() for text in axes_texts]
+
+
+def test_probabilities_of_one_face():
+    (ax,) = plot_probabilities(make_face("sad", 0.88))
+    assert [bar.get_width() for bar in ax.patches] == pytest.approx([0.02] * 4 + [0.88, 0.02, 0.02])
+    assert texts(ax.texts) == ["2%"] * 4 + ["88%", "2%", "2%"]
+    assert [bar.get_facecolor() for bar in ax.patches] == [
+        to_rgba(EMOTION_COLORS[name]) for name in EMOTIONS
+    ]
+    assert texts(ax.get_yticklabels()) == list(EMOTIONS)
+    assert ax.yaxis_inverted()  # angry on top
+    assert ax.get_title() == "Sad 88%"
+
+
+def test_probabilities_of_several_faces_have_numbered_panels():
+    axes = plot_probabilities([make_face("sad", 0.5), make_face(), make_face(), make_face()])
+    assert axes.shape == (4,)
+    assert [ax.get_title() for ax in axes[:2]] == ["Face 1: sad 50%", "Face 2: happy 93%"]
+    assert len(axes[0].figure.axes) == 4
+
+
+def test_probabilities_of_an_unsure_face_say_so():
+    (ax,) = plot_probabilities(make_face("sad", 0.34, is_sure=False))
+    assert ax.get_title() == "Unsure (sad 34%)"
+
+
+def test_probabilities_without_a_face_say_so():
+    (ax,) = plot_probabilities([])
+    assert texts(ax.texts) == ["No face found"]
+
+
+def test_probabilities_draw_on_the_given_axes():
+    _, given = plt.subplots(1, 2)
+    assert plot_probabilities([make_face(), make_face()], ax=given).tolist() == given.tolist()
+
+
+@pytest.mark.parametrize("faces", [None, "happy", [make_face(), 3], {"happy": 0.9}])
+def test_probabilities_refuse(faces):
+    with pytest.raises(TypeError, match=r"faces must be what EmotionRecognizer\.recognize"):
+        plot_probabilities(faces)
 
 
 def table_of(times_s, face_id: int = 0, labels=None) -> pd.DataFrame:

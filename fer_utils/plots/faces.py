@@ -1,6 +1,9 @@
-"""The emotions of faces in a video, drawn over time."""
+"""Charts of recognised faces: the emotions of each, and over the time of a video.
 
-from collections.abc import Sequence
+The conventions are those of `plots.axes`.
+"""
+
+from collections.abc import Mapping, Sequence
 from numbers import Integral
 from typing import Any
 
@@ -12,12 +15,47 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
 from ..data.parsing import first_few
 from ..emotions import EMOTION_COLORS, EMOTIONS, LABEL_COLORS, UNSURE
-from .evaluation import panels
+from ..recognition.drawing import FaceLike, caption, face_list
+from .axes import panels
 
+_COLORS = [EMOTION_COLORS[name] for name in EMOTIONS]
 _MOST_FACES = 6
 # A face that was away for longer than this, and than some frames, leaves a gap in its lines.
 _GAP_S, _GAP_FRAMES = 0.4, 3
-_COLUMNS = ("face_id", "time_s", "label", *(f"p_{name}" for name in EMOTIONS))
+_TIMELINE_COLUMNS = ("face_id", "time_s", "label", *(f"p_{name}" for name in EMOTIONS))
+
+
+def plot_probabilities(
+    faces: FaceLike | Sequence[FaceLike], *, ax: Axes | Sequence[Axes] | None = None
+) -> np.ndarray:
+    """Draw the seven probabilities of each face as bars, one panel a face.
+
+    Parameters
+    ----------
+    faces : FaceEmotion or sequence of FaceEmotion
+        None at all gives one empty panel that says so.
+    ax : Axes or sequence of Axes, optional
+        As many as there are panels.
+
+    Returns
+    -------
+    ndarray of Axes, shape (max(1, number of faces),)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `faces` holds anything but faces, or `ax` has another number of Axes.
+    """
+    faces = face_list(faces)
+    axes = panels(ax, max(1, len(faces)), size=(3.6, 2.7), most_columns=3)
+    if not faces:
+        axes[0].axis("off")
+        axes[0].text(0.5, 0.5, "No face found", ha="center", va="center", fontsize="large")
+    for number, face in enumerate(faces, start=1):
+        prefix = f"Face {number}: " if len(faces) > 1 else ""
+        _plot_bars(axes[number - 1], face.emotions)
+        axes[number - 1].set_title((prefix + caption(face)).capitalize())
+    return axes
 
 
 def plot_timeline(
@@ -69,13 +107,23 @@ def plot_timeline(
     return axes
 
 
+def _plot_bars(ax: Axes, emotions: Mapping[str, float]) -> None:
+    bars = ax.barh(EMOTIONS, [emotions[name] for name in EMOTIONS], color=_COLORS)
+    ax.bar_label(bars, fmt="{:.0%}", padding=3, fontsize="small")
+    ax.set_xlim(0, 1.15)
+    ax.invert_yaxis()
+    ax.set_xticks([])
+    ax.tick_params(length=0)
+    ax.spines[["top", "right", "bottom"]].set_visible(False)
+
+
 def _checked_table(table: Any) -> pd.DataFrame:
     if not isinstance(table, pd.DataFrame):
         raise TypeError(
             "table must be the DataFrame that recognize_video returns, got "
             f"{type(table).__name__}; read a CSV file with pandas.read_csv first"
         )
-    missing = [name for name in _COLUMNS if name not in table]
+    missing = [name for name in _TIMELINE_COLUMNS if name not in table]
     if missing:
         raise ValueError(f"table must have the columns of recognize_video, it lacks {missing}")
     _check_one_video(table)

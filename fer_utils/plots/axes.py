@@ -1,0 +1,49 @@
+"""What the plots share: the panels they draw on, and the networks' colours.
+
+All plots take ``ax=None`` (then they make a figure), return the Axes they drew on and never
+call ``plt.show()``. Emotions come in FER2013's order, each in its own colour. Text, background
+and grey tones follow matplotlib's current style, so the plots fit light and dark notebooks.
+"""
+
+import itertools
+from collections.abc import Iterable
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+
+# They belong to no emotion, are told apart by the colour-blind (IBM's palette) and legible on
+# black and on white.
+NETWORK_COLORS = ("#785EF0", "#DC267F", "#648FFF", "#FE6100", "#FFB000")
+
+
+def new_grid(rows: int, columns: int, size: tuple[float, float], **pads: float) -> np.ndarray:
+    """Return Axes (rows, columns) in a new figure of `size` inches, clear of the figure's edge."""
+    figure, grid = plt.subplots(rows, columns, squeeze=False, figsize=size, layout="constrained")
+    figure.get_layout_engine().set(rect=(0.01, 0.01, 0.98, 0.98), **pads)
+    return grid
+
+
+def panels(ax: Any, count: int, *, size: tuple[float, float], most_columns: int = 2) -> np.ndarray:
+    """Return `count` Axes in a flat array: those given, else a new figure of `size` inches each."""
+    if ax is None:
+        columns = min(count, most_columns)
+        rows = -(-count // columns)
+        grid = new_grid(rows, columns, (size[0] * columns, size[1] * rows))
+        for spare in grid.flat[count:]:
+            spare.remove()
+        return grid.flat[:count]
+    axes = np.atleast_1d(np.asarray(ax, dtype=object)).ravel()
+    if not all(isinstance(one, Axes) for one in axes):
+        raise TypeError(f"ax must be matplotlib Axes, got {type(ax).__name__}")
+    if len(axes) != count:
+        raise ValueError(f"ax must hold {count} Axes, one a panel; got {len(axes)}")
+    return axes
+
+
+def network_colors(names: Iterable[str]) -> dict[str, str]:
+    """Return a colour for each network, in the same order; "vote" has that of the text."""
+    colors = itertools.cycle(NETWORK_COLORS)
+    text = plt.rcParams["text.color"]
+    return {name: text if name == "vote" else next(colors) for name in names}

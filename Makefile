@@ -38,7 +38,7 @@ test: $(READY)
 	$(BIN)/ruff format --check .
 	@[ -z "$(TEST_TOOLS)" ] || ! command -v apt-get >/dev/null || $(call apt_install,$(TEST_TOOLS)) || true
 	@scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && \
-	env -u FER_DATA -u FER_EPOCHS -u FER_LIMIT -u FER_WEIGHTS -u FER_PICTURE -u FER_FOLDER -u FER_VIDEO \
+	env -u FER_DATA -u FER_OPINIONS -u FER_EPOCHS -u FER_LIMIT -u FER_WEIGHTS -u FER_PICTURE -u FER_FOLDER -u FER_VIDEO \
 	-u FER_PART -u FER_SAMPLE \
 	HOME=$$scratch FER_CACHE_DIR=$$scratch/cache FER_RUN_DIR=$$scratch/run \
 	$(BIN)/python -m pytest --nbval --nbval-current-env tests notebooks

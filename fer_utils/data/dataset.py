@@ -366,35 +366,3 @@ def split_off_validation(train: Split, fraction: float, seed: int) -> dict[str, 
             "be two of some emotion at least."
         )
     return {"train": train.take(~chosen), "validation": train.take(chosen)}
-
-
-def find_duplicates(data: FerDataset) -> list[list[tuple[str, int]]]:
-    """Find the images that are the same in every pixel, within and across splits.
-
-    Returns
-    -------
-    list of list of (split name, index)
-        One list per image that stands in the data set more than once, such as
-        ``[("train", 17), ("train", 305), ("validation", 4)]``.
-    """
-    places: dict[bytes, list[tuple[str, int]]] = {}
-    for name, split in data.splits().items():
-        for index, image in enumerate(split.images):
-            places.setdefault(image.tobytes(), []).append((name, index))
-    return [group for group in places.values() if len(group) > 1]
-
-
-def drop_duplicates(data: FerDataset) -> FerDataset:
-    """Clear the training part of copies; validation and test stay as they are.
-
-    Of the copies within the training part the first is kept. None is kept where an image also
-    stands in validation or test, which would make those scores too good, or where the copies'
-    labels contradict each other, since no one can say which of them is right.
-    """
-    keep = np.ones(len(data.train), dtype=bool)
-    for group in find_duplicates(data):
-        in_train = [index for name, index in group if name == "train"]
-        leaks = len(in_train) < len(group)
-        contradicts = len(set(data.train.labels[in_train])) > 1
-        keep[in_train if leaks or contradicts else in_train[1:]] = False
-    return FerDataset(data.train.take(keep), data.validation, data.test)

@@ -7,6 +7,7 @@ import numpy as np
 from imblearn.over_sampling import SMOTE, RandomOverSampler
 from imblearn.utils import check_sampling_strategy
 
+from ..checks import checked_whole_number
 from ..emotions import EMOTIONS
 from .dataset import Split
 
@@ -64,7 +65,7 @@ def oversample(
     Raises
     ------
     TypeError
-        If ``split`` is no Split.
+        If ``split`` is no Split, or a number is no whole one.
     ValueError
         If another argument is not one of the above, or an emotion has too few faces.
     """
@@ -74,12 +75,12 @@ def oversample(
         raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}.")
     if method == "none":
         return split
-    _check_whole_number("random_state", random_state, 0, 2**32 - 1)
+    checked_whole_number("random_state", random_state, least=0, most=2**32 - 1)
     # Balanced by these labels, though faces keep their own.
     first = _by_first_emotion(split, opinion_share)
     wanted = _faces_wanted(first, sampling_strategy)
     if method == "smote":
-        _check_whole_number("k_neighbors", k_neighbors, 1, len(split))
+        checked_whole_number("k_neighbors", k_neighbors, least=1, most=len(split))
         _check_enough_faces(first, wanted, k_neighbors)
         smote = SMOTE(sampling_strategy=wanted, k_neighbors=k_neighbors, random_state=random_state)
         resampled = _cross_fade(split, first.labels, smote)
@@ -115,11 +116,6 @@ def _cross_fade(split: Split, first: np.ndarray, smote: SMOTE) -> Split:
     if split.opinions is None:
         return Split(images, labels)
     return Split(images, labels, *np.split(opinions / _OPINION_SCALE, [len(EMOTIONS)], axis=1))
-
-
-def _check_whole_number(name: str, value: object, least: int, most: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, Integral) or not least <= value <= most:
-        raise ValueError(f"{name} must be a whole number from {least} to {most}, got {value!r}.")
 
 
 def _faces_wanted(split: Split, strategy: Strategy) -> dict[int, int]:

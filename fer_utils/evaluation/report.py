@@ -13,7 +13,8 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 from tqdm.auto import tqdm
 
 from ..command_line import mistakes_as_lines
-from ..data.dataset import FerDataset, Split, find_duplicates, load_dataset
+from ..data.dataset import Split, load_dataset
+from ..data.duplicates import stands_in_training
 from ..emotions import EMOTIONS
 from ..network.vote import SHIPPED_VOTE, SoftVote, apply_temperature, write_vote
 from .calibration import cross_fitted_ece, expected_calibration_error, fit_temperature
@@ -181,30 +182,6 @@ def report_on(probabilities: np.ndarray, labels: np.ndarray, *, flip: bool = Fal
         ece=expected_calibration_error(probabilities, labels),
         flip_averaging=flip,
     )
-
-
-def stands_in_training(data: FerDataset, part: str = "validation") -> np.ndarray:
-    """Return, as bool (n,), which pictures of another part also stand in the training part.
-
-    None of the training part's own: it cannot leak into itself.
-
-    Raises
-    ------
-    ValueError
-        If the data set has no part of that name.
-    """
-    if part not in data.splits():
-        raise ValueError(f"part must be one of {', '.join(data.splits())}, got {part!r}.")
-    if part == "train":
-        return np.zeros(len(data.train), bool)
-    copied = [
-        index
-        for group in find_duplicates(data)
-        if any(name == "train" for name, _ in group)
-        for name, index in group
-        if name == part
-    ]
-    return np.isin(np.arange(len(data.splits()[part])), copied)
 
 
 def comparison_tables(

@@ -14,7 +14,8 @@ import pytest
 from PIL import Image
 
 from fer_utils.data import cache
-from fer_utils.data.dataset import FerDataset, Split, drop_duplicates, find_duplicates, load_dataset
+from fer_utils.data.dataset import FerDataset, Split, load_dataset
+from fer_utils.data.duplicates import find_duplicates
 from fer_utils.emotions import EMOTIONS
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -699,47 +700,6 @@ def test_without_a_cache_folder_it_warns_and_goes_on(tiny, cache_folder):
     with pytest.warns(UserWarning, match="could not be cached.*FER_CACHE_DIR"):
         data = load(TINY)
     assert len(data.train) == len(tiny.train)
-
-
-def dataset(train: list[tuple[int, int]], validation: list[int], test: list[int] | None = None):
-    """Build a data set of numbered pictures: train as (picture, label), the rest as pictures."""
-    pictures = faces(10)
-
-    def split(numbers, labels):
-        return Split(pictures[list(numbers)], np.array(labels, dtype=np.int64))
-
-    return FerDataset(
-        split(*zip(*train, strict=True)),
-        split(validation, [0] * len(validation)),
-        None if test is None else split(test, [0] * len(test)),
-    )
-
-
-def test_find_duplicates_groups_copies_within_and_across_splits():
-    data = dataset([(0, 3), (1, 3), (0, 3), (2, 4)], validation=[2, 5], test=[2, 6, 6])
-    assert find_duplicates(data) == [
-        [("train", 0), ("train", 2)],
-        [("train", 3), ("validation", 0), ("test", 0)],
-        [("test", 1), ("test", 2)],
-    ]
-
-
-@pytest.mark.parametrize(
-    ("train", "kept"),
-    [
-        ([(0, 3), (1, 3)], [0, 1]),
-        ([(0, 3), (1, 3), (0, 3), (0, 3)], [0, 1]),  # copies with one label: the first stays
-        ([(0, 3), (1, 3), (0, 4)], [1]),  # copies with contradicting labels: none stays
-        ([(1, 3), (8, 0)], [1]),  # also in validation
-        ([(9, 2), (1, 3), (9, 2)], [1]),  # also in test
-    ],
-)
-def test_drop_duplicates_clears_train_only(train, kept):
-    data = dataset(train, validation=[8, 7, 7], test=[9])
-    cleared = drop_duplicates(data)
-    np.testing.assert_array_equal(cleared.train.images, faces(10)[kept])
-    assert cleared.validation is data.validation
-    assert cleared.test is data.test
 
 
 @pytest.mark.parametrize(

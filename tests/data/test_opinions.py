@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fer_utils.data.dataset import FerDataset, Split, drop_duplicates, load_dataset
+from fer_utils.data.dataset import FerDataset, Split, load_dataset
+from fer_utils.data.duplicates import drop_duplicates
 from fer_utils.data.opinions import read_opinions, speaks, strict_majority
 from fer_utils.data.oversampling import oversample
 from fer_utils.emotions import EMOTIONS

@@ -169,9 +169,9 @@ def test_too_few_faces_for_k_neighbors(train, kept, options, message):
     ],
 )
 def test_bad_options(train, options, message):
-    with pytest.raises(ValueError, match=message) as caught:
+    with pytest.raises((TypeError, ValueError), match=message) as caught:
         oversample(train, **options)
-    assert caught.type is ValueError  # no library's own kind
+    assert caught.type in (TypeError, ValueError)  # no library's own kind
 
 
 @pytest.mark.parametrize("method", ["smote", "random"])

@@ -4,13 +4,12 @@ import pytest
 from keras import layers
 
 from fer_utils import EMOTIONS, SoftVote, evaluate
-from fer_utils.data.dataset import FerDataset, Split
+from fer_utils.data.dataset import Split
 from fer_utils.evaluation.report import (
     comparison_tables,
     probabilities_by_name,
     report_on,
     report_on_split,
-    stands_in_training,
     to_markdown,
 )
 from tests.helpers.made_probabilities import rows
@@ -106,21 +105,6 @@ def test_what_is_no_network_is_refused(model):
 def test_an_empty_split_is_refused():
     with pytest.raises(ValueError, match="split must hold at least one face, got none"):
         evaluate(looks_left(), Split(lit_faces(), np.array([], np.int64)))
-
-
-def test_pictures_that_stand_in_training_too_are_left_out():
-    faces = np.random.default_rng(0).integers(0, 256, (6, 48, 48), dtype=np.uint8)
-    train = Split(faces[[0, 1]], np.array([0, 1]))
-    # One copy of a training face, one pair of copies within validation.
-    validation = Split(faces[[2, 1, 3, 3]], np.array([2, 1, 3, 3]))
-    data = FerDataset(train, validation, Split(faces[[2]], np.array([2])))
-    assert stands_in_training(data).tolist() == [False, True, False, False]
-    assert stands_in_training(data, "test").tolist() == [False]
-    assert not stands_in_training(data, "train").any()
-    with pytest.raises(ValueError, match="part must be one of train, validation, test, got 'dev'"):
-        stands_in_training(data, "dev")
-    without = FerDataset(train, Split(faces[2:4], np.array([2, 3])), None)
-    assert not stands_in_training(without).any()
 
 
 def test_the_table_compares_votes_parts_and_flipping():

@@ -101,3 +101,29 @@ def test_too_few_faces_are_refused():
         audit.feature_map(build_vgg(width=0.1), split_of(0, 1, 2, 3, labels=[0] * 4))
     with pytest.raises(ValueError, match="split must hold at least 1 faces, got 0"):
         audit.plot_light(Split(FACES[:0], np.zeros(0, np.int64)))
+
+
+def of_opinions(labels: list[int], majorities: list[int | None]) -> Split:
+    """Return faces of which all people say the same, or half of them nothing of ours."""
+    opinions = np.eye(7, dtype=np.float32)[
+        [label if m is None else m for label, m in zip(labels, majorities, strict=True)]
+    ]
+    elsewhere = np.float32([[0, 0.6 if m is None else 0.1, 0] for m in majorities])
+    images = np.zeros((len(labels), 48, 48), np.uint8)
+    return Split(images, np.array(labels), opinions, elsewhere)
+
+
+def test_the_table_of_opinions_counts_as_by_hand():
+    data = FerDataset(of_opinions([3, 3, 4, 6], [3, 6, None, 6]), of_opinions([2], [None]))
+    table = audit.opinion_table(data)
+    assert table.loc["train"].tolist() == [4, 1, 3, 2 / 3]
+    assert table.loc["validation"].tolist() == [1, 1, 0, 0]
+
+
+def test_the_plot_of_opinions_shows_shares_of_each_label():
+    ax = audit.plot_opinions(of_opinions([3, 3, 3, 3, 4], [3, 3, 3, 6, 6]))
+    texts = np.reshape([text.get_text() for text in ax.texts], (7, 7))
+    assert texts[3].tolist() == ["0", "0", "0", "75", "0", "0", "25"]
+    assert ax.get_yticklabels()[3].get_text() == "happy (4)"
+    with pytest.raises(ValueError, match="most people said the same, got none"):
+        audit.plot_opinions(of_opinions([3], [None]))

@@ -19,6 +19,14 @@ from ..emotions import EMOTIONS
 from ..network.vote import SHIPPED_VOTE, SoftVote, apply_temperature, write_vote
 from .calibration import cross_fitted_ece, expected_calibration_error, fit_temperature
 
+# Pixels times the first number plus the second, all of which stay within 0 to 255.
+LIGHTS = {
+    "as they are": (1, 0),
+    "brightness x 0.3": (0.3, 0),
+    "contrast x 0.15, + 90": (0.15, 90),
+    "brightness x 0.5, + 127": (0.5, 127),
+}
+
 
 @dataclass(frozen=True, eq=False)
 class Report:
@@ -235,6 +243,32 @@ def comparison_tables(
     }
 
 
+def light_table(vote: SoftVote, split: Split) -> pd.DataFrame:
+    """Measure a vote on the same faces in other light.
+
+    Parameters
+    ----------
+    vote : SoftVote
+    split : Split
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a light (see `LIGHTS`). Columns: light; n and accuracy against the labels and,
+        where the split has opinions, majority n and majority accuracy, both accuracies 0 to 1.
+    """
+    rows = []
+    for light, (factor, offset) in LIGHTS.items():
+        relit = np.rint(split.images * np.float32(factor) + np.float32(offset)).astype(np.uint8)
+        report = report_on_split(vote.predict_proba(relit), split)
+        row = {"light": light, "n": report.n, "accuracy": report.accuracy}
+        if report.opinions is not None and report.opinions.majority is not None:
+            majority = report.opinions.majority
+            row |= {"majority n": majority.n, "majority accuracy": majority.accuracy}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
 def probabilities_by_name(
     vote: SoftVote, images: np.ndarray, *, flip: bool = False, progress: bool = True
 ) -> dict[str, np.ndarray]:
@@ -333,6 +367,8 @@ def _measure_as_told(args: argparse.Namespace) -> None:
     if "majority" in tables:
         print("\nAgainst what more than half of the people said:\n")
         print(to_markdown(tables["majority"]))
+    print("\nThe vote in other light:\n")
+    print(to_markdown(light_table(vote, data.validation)))
     print(f"\nTemperature of the vote: {vote.temperature:.4f}")
 
 

@@ -7,6 +7,7 @@ from fer_utils import EMOTIONS, SoftVote, evaluate
 from fer_utils.data.dataset import Split
 from fer_utils.evaluation.report import (
     comparison_tables,
+    light_table,
     probabilities_by_name,
     report_on,
     report_on_split,
@@ -203,3 +204,29 @@ def test_the_tables_judge_by_label_and_by_majority():
     assert (majority["n"], majority["accuracy"], majority["opinions"]) == (6, 1.0, 10)
     assert majority["entropy"] == pytest.approx(0.4 * np.log(2))
     assert "| 0.277 |" in to_markdown(tables["majority"])
+
+
+def test_the_vote_is_measured_in_every_light():
+    split = judged({ANGRY: 1.0}, {ANGRY: 0.5, FEAR: 0.5}, labels=[ANGRY, ANGRY])
+    table = light_table(SoftVote([looks_left()]), split).set_index("light")
+    assert table.loc["as they are"].tolist() == [2, 1.0, 1, 1.0]
+    assert len(table) == 4
+    plain = Split(split.images, split.labels)
+    assert light_table(SoftVote([looks_left()]), plain).columns.tolist() == [
+        "light",
+        "n",
+        "accuracy",
+    ]
+
+
+def test_other_light_is_what_its_name_says():
+    seen = []
+
+    class Watching(SoftVote):
+        def predict_proba(self, images, *, flip=False):
+            seen.append(images)
+            return super().predict_proba(images, flip=flip)
+
+    faces = np.full((1, 48, 48), 200, np.uint8)
+    light_table(Watching([looks_left()]), Split(faces, np.array([ANGRY])))
+    assert [int(images[0, 0, 0]) for images in seen] == [200, 60, 120, 227]

@@ -1,5 +1,6 @@
 """Where the project keeps the files it ships, and how it writes files."""
 
+import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -36,8 +37,8 @@ def checked_target(argument: str, path: object, suffix: str) -> Path:
     return target
 
 
-def part_of(path: Path) -> Path:
-    """Return the name that a file has while it grows."""
+def part_path(path: Path) -> Path:
+    """Return the path that a file has while it grows: its name ends in ``.part``."""
     return path.with_name(f"{path.name}.part")
 
 
@@ -52,3 +53,15 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def sha256_of(path: Path) -> str:
+    """Return a file's SHA-256 checksum in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def first_few(names: list[str], shown: int = 3) -> str:
+    """List the first names, and say how many more there are."""
+    more = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return ", ".join(names[:shown]) + more

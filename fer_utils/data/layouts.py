@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from tqdm.auto import tqdm
 
+from ..files import first_few
 from .archive import READ_ERRORS, Source
 from .parsing import (
     LABEL_HELP,
@@ -19,7 +20,6 @@ from .parsing import (
     Record,
     check_parts,
     decode_picture,
-    first_few,
     is_emotion,
     parse_label,
     parse_pixels,

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ..emotions import EMOTIONS
+from ..files import first_few
 from ..images import load_image, to_gray
 
 IMAGE_SIZE = 48
@@ -76,12 +77,6 @@ class ReadingLog:
         """Return the sentences that the user should see."""
         skipped = [f"Bad entries skipped ({len(self.bad)}): {first_few(self.bad)}"]
         return self.notes + (skipped if self.bad else [])
-
-
-def first_few(names: list[str], shown: int = 3) -> str:
-    """List the first names, and say how many more there are."""
-    more = f" and {len(names) - shown} more" if len(names) > shown else ""
-    return ", ".join(names[:shown]) + more
 
 
 def parse_label(text: str) -> int:

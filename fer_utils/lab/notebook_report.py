@@ -22,8 +22,7 @@ from tqdm.auto import tqdm
 
 from ..command_line import mistakes_as_lines
 from ..data.dataset import Split
-from ..files import checked_target, write_whole
-from ..network.vote import sha256_of
+from ..files import checked_target, sha256_of, write_whole
 
 _PACKAGES = ("fer-utils", "keras", "tensorflow", "openvino", "numpy", "scikit-learn")
 _REMOTE_IMAGE = re.compile(r"!\[([^\]]*)\]\(https?://[^)]*\)")

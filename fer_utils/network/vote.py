@@ -1,6 +1,5 @@
 """The vote of several networks."""
 
-import hashlib
 import json
 import os
 from collections.abc import Sequence
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Union
 import numpy as np
 
 from ..emotions import EMOTIONS
-from ..files import SAVED_MODELS, write_whole
+from ..files import SAVED_MODELS, sha256_of, write_whole
 from .openvino_network import LightNetwork, load_network
 
 if TYPE_CHECKING:
@@ -213,12 +212,6 @@ def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarr
     logits = np.log(np.maximum(probabilities, np.finfo(np.float32).tiny)) / temperature
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     return (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
-
-
-def sha256_of(path: Path) -> str:
-    """Return a file's SHA-256 checksum in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _check_sha256(path: Path, expected: str) -> None:

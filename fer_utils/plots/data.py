@@ -13,8 +13,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
-from ..emotions import EMOTION_COLORS, EMOTIONS
-from ..recognition.drawing import ink_on
+from ..emotions import EMOTION_COLORS, EMOTIONS, ink_on
 from .axes import new_grid, panels
 
 _COLORS = [EMOTION_COLORS[name] for name in EMOTIONS]

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
 from ..checks import checked_share
-from ..emotions import EMOTIONS
+from ..emotions import EMOTIONS, ink_on
 from ..evaluation.calibration import (
     BINS,
     Probabilities,
@@ -20,7 +20,6 @@ from ..evaluation.calibration import (
     coverage_curve,
     expected_calibration_error,
 )
-from ..recognition.drawing import ink_on
 from .axes import network_colors, panels
 
 

@@ -13,8 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
-from ..data.parsing import first_few
 from ..emotions import EMOTION_COLORS, EMOTIONS, LABEL_COLORS, UNSURE
+from ..files import first_few
 from ..recognition.drawing import FaceLike, caption, face_list
 from .axes import panels
 

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
-from ..emotions import LABEL_COLORS, UNSURE
+from ..emotions import LABEL_COLORS, UNSURE, ink_on
 from ..images import check_rgb
 
 
@@ -77,16 +77,6 @@ def caption(face: FaceLike) -> str:
     """Return what a tag says about a face: ``"happy 93%"``, or ``"unsure (happy 34%)"``."""
     guess = f"{face.top} {face.confidence:.0%}"
     return f"{UNSURE} ({guess})" if face.label == UNSURE else guess
-
-
-def ink_on(rgb: Sequence[float]) -> str:
-    """Return "black" or "white", whichever is easier to read on a colour of 0-1 channels.
-
-    By the relative luminance of WCAG 2.2; above 0.179 black has the higher contrast ratio.
-    """
-    channels = np.asarray(rgb[:3], dtype=float)
-    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
-    return "black" if linear @ (0.2126, 0.7152, 0.0722) > 0.179 else "white"
 
 
 def _draw_box(draw: ImageDraw.ImageDraw, face: FaceLike, line_px: int) -> None:

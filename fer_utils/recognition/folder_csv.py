@@ -12,8 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from ..data.parsing import first_few
-from ..files import checked_target, write_whole
+from ..files import checked_target, first_few, write_whole
 
 DONE_STATUSES = {"ok", "no face"}
 BOOKKEEPING = ["faces", "file_bytes", "file_mtime_ns"]

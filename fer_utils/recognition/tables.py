@@ -1,21 +1,15 @@
 """Recognised faces as a tidy table."""
 
-from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-import numpy as np
 import pandas as pd
 
-from ..emotions import EMOTIONS, UNSURE
+from ..emotions import EMOTIONS
 from .recognizer import FaceEmotion
 
-if TYPE_CHECKING:
-    from ..video.reader import VideoFrame  # It brings FFmpeg along.
-    from ..video.stream import TrackedFace
-
-_PLACE_TYPES = {
+PLACE_TYPES = {
     "source": "str",
     "frame": "int64",
     "time_s": "float64",
@@ -23,55 +17,22 @@ _PLACE_TYPES = {
     **dict.fromkeys(("x", "y", "w", "h"), "int64"),
     **{f"p_{name}": "float64" for name in EMOTIONS},
 }
-_NAME_TYPES = {"top": "str", "label": "str"}
-_COLUMN_TYPES = _PLACE_TYPES | _NAME_TYPES
-_TRACKED_TYPES = _PLACE_TYPES | {f"raw_{name}": "float64" for name in EMOTIONS} | _NAME_TYPES
-TRACKED_COLUMNS = tuple(_TRACKED_TYPES)
+NAME_TYPES = {"top": "str", "label": "str"}
+_COLUMN_TYPES = PLACE_TYPES | NAME_TYPES
 
 
-class FaceTable:
-    """The faces of a video as they come in, kept compactly: under 200 bytes a face and frame.
+class FrameLike(Protocol):
+    """What the table needs of a `VideoFrame`."""
 
-    Parameters
-    ----------
-    source : str
-        The video's name.
-    """
-
-    def __init__(self, source: str) -> None:
-        self._source = source
-        self._numbers = array("d")
-        self._tops = array("b")
-        self._are_sure = array("b")
-
-    def add(self, frame: int, time_s: float, faces: Sequence["TrackedFace"]) -> list[tuple]:
-        """Add the faces of a frame; return their rows, values in the order of `TRACKED_COLUMNS`."""
-        rows = []
-        for face in faces:
-            place = (frame, float(time_s), face.face_id, *face.box)
-            numbers = (*place, *face.emotions.values(), *face.raw_emotions.values())
-            self._numbers.extend(numbers)
-            self._tops.append(EMOTIONS.index(face.top))
-            self._are_sure.append(face.is_sure)
-            rows.append((self._source, *numbers, face.top, face.label))
-        return rows
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return all rows so far as a table with the columns `TRACKED_COLUMNS`."""
-        names = TRACKED_COLUMNS[1 : -len(_NAME_TYPES)]
-        numbers = np.array(self._numbers).reshape(-1, len(names))
-        table = pd.DataFrame(numbers, columns=names)
-        table.insert(0, "source", self._source)
-        table["top"] = np.array(EMOTIONS)[np.array(self._tops, dtype=int)]
-        table["label"] = table["top"].where(np.array(self._are_sure, dtype=bool), UNSURE)
-        return table.astype(_TRACKED_TYPES)
+    index: int
+    time_s: float
 
 
 def to_frame(
     faces: Iterable[FaceEmotion] | Iterable[Iterable[FaceEmotion]],
     source: str | Path | Iterable[str | Path] | None = None,
     *,
-    frames: "Iterable[VideoFrame] | None" = None,
+    frames: Iterable[FrameLike] | None = None,
 ) -> pd.DataFrame:
     """Put recognised faces into a tidy table, one row a face.
 
@@ -131,7 +92,7 @@ def _listed(faces: object) -> list:
 
 
 def _origins_in_video(
-    source: object, frames: "Iterable[VideoFrame]", pictures: int
+    source: object, frames: Iterable[FrameLike], pictures: int
 ) -> list[tuple[str, int, float]]:
     name = "video" if source is None else source
     if not isinstance(name, str | Path):

@@ -12,12 +12,12 @@ import av
 import pandas as pd
 
 from ..command_line import held_interrupt
-from ..files import checked_target, part_of
+from ..files import checked_target, part_path
 from ..recognition.drawing import draw_faces
 from ..recognition.recognizer import EmotionRecognizer
-from ..recognition.tables import TRACKED_COLUMNS, FaceTable
 from .reader import DamagedVideoError, VideoFrame, VideoReader, VideoSource
 from .stream import EmotionStream, TrackedFace
+from .tables import TRACKED_COLUMNS, FaceTable
 from .writer import VideoWriter
 
 
@@ -165,7 +165,7 @@ class _CsvWriter:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._part = part_of(path)
+        self._part = part_path(path)
         with self._unwritable_as_value_error():
             self._file = self._part.open("w", encoding="utf-8", newline="")
         self._writer = csv.writer(self._file, lineterminator="\n")
@@ -211,9 +211,9 @@ class _CsvWriter:
 def _check_distinct(source: Path | None, **targets: Path | None) -> None:
     """Refuse to write a file, or what it is called while it grows, over the one that is read."""
     for argument, target in targets.items():
-        names = (target, part_of(target)) if source and target else ()
+        names = (target, part_path(target)) if source and target else ()
         if any(os.path.exists(name) and name.samefile(source) for name in names):
             raise ValueError(
                 f"{argument} must be another file than the source, also while it is written as "
-                f"{part_of(target).name!r}, got {str(target)!r} for the source {str(source)!r}"
+                f"{part_path(target).name!r}, got {str(target)!r} for the source {str(source)!r}"
             )

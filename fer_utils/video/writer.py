@@ -15,7 +15,7 @@ from typing import Any
 import av
 import numpy as np
 
-from ..files import checked_target, part_of
+from ..files import checked_target, part_path
 
 _MAX_FPS = 1000
 _MAX_SIDE_PX = 16384  # of x264
@@ -104,7 +104,7 @@ class VideoWriter:
         clock: Fraction = _CLOCK,
     ) -> None:
         self._path = path
-        self._part = part_of(path)
+        self._part = part_path(path)
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="video-writer")
         self._pending: deque[Future] = deque()
         self._early_sound: list[tuple[av.Packet, list[av.AudioFrame]]] = []

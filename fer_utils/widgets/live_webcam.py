@@ -13,13 +13,13 @@ import pandas as pd
 import traitlets
 from PIL import Image, ImageColor
 
-from ..emotions import EMOTIONS, LABEL_COLORS
+from ..emotions import EMOTIONS, LABEL_COLORS, ink_on
 from ..files import checked_target, write_whole
 from ..images import load_image
-from ..recognition.drawing import caption, draw_faces, ink_on
+from ..recognition.drawing import caption, draw_faces
 from ..recognition.recognizer import EmotionRecognizer
-from ..recognition.tables import FaceTable
 from ..video.stream import EmotionStream, TrackedFace
+from ..video.tables import FaceTable
 from .browser_files import joined
 
 # Not text/html: a place that shows widgets might prefer it to the widget.

@@ -8,7 +8,8 @@ import pytest
 from keras import layers
 
 from fer_utils import SoftVote, build_vgg
-from fer_utils.network.vote import apply_temperature, sha256_of, write_vote
+from fer_utils.files import sha256_of
+from fer_utils.network.vote import apply_temperature, write_vote
 
 FACES = np.random.default_rng(0).integers(0, 256, (5, 48, 48), dtype=np.uint8)
 

@@ -4,8 +4,8 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 from skimage.color import deltaE_ciede2000, rgb2lab
 
-from fer_utils.emotions import EMOTIONS, LABEL_COLORS
-from fer_utils.recognition.drawing import caption, draw_faces, ink_on
+from fer_utils.emotions import EMOTIONS, LABEL_COLORS, ink_on
+from fer_utils.recognition.drawing import caption, draw_faces
 from fer_utils.recognition.recognizer import FaceEmotion
 
 GREY = 120

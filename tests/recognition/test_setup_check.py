@@ -5,6 +5,7 @@ import keras
 import pytest
 
 from fer_utils.faces import blazeface
+from fer_utils.files import sha256_of
 from fer_utils.network import vote
 from fer_utils.network.vgg import build_vgg
 from fer_utils.recognition.setup_check import check_setup
@@ -16,7 +17,7 @@ def shipped(tmp_path, monkeypatch):
     keras.utils.set_random_seed(0)
     weights = tmp_path / "net.weights.h5"
     build_vgg().save_weights(weights)
-    network = {"file": weights.name, "sha256": vote.sha256_of(weights)}
+    network = {"file": weights.name, "sha256": sha256_of(weights)}
     vote_file = tmp_path / "vote.json"
     vote_file.write_text(json.dumps({"networks": [network], "temperature": 1.0}))
     load = vote.SoftVote.load

@@ -15,9 +15,9 @@ import pytest
 from IPython.display import Video
 
 from fer_utils.emotions import EMOTIONS, LABEL_COLORS
-from fer_utils.recognition.tables import TRACKED_COLUMNS
 from fer_utils.video.reader import read_video
 from fer_utils.video.recognize import recognize_video
+from fer_utils.video.tables import TRACKED_COLUMNS
 from fer_utils.video.writer import VideoWriter
 from tests.helpers.chromium import PATIENCE_MS, chromium
 from tests.helpers.clips import moving_head, write_clip

@@ -13,8 +13,8 @@ from PIL import Image
 import fer_utils
 from fer_utils import EMOTIONS, EmotionRecognizer, draw_faces, webcam
 from fer_utils.emotions import LABEL_COLORS
-from fer_utils.recognition.tables import TRACKED_COLUMNS
 from fer_utils.video.stream import TrackedFace
+from fer_utils.video.tables import TRACKED_COLUMNS
 from fer_utils.widgets import live_webcam
 from fer_utils.widgets.live_webcam import LiveWebcam
 from tests.helpers.chromium import (

@@ -1,15 +1,20 @@
 """Weights files: their names, and what is in them, read without Keras."""
 
+import io
 import os
 import re
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import h5py
 import numpy as np
 
 from ..emotions import EMOTIONS
 from .vgg_plan import Classifier, Conv, kernel_shapes
+
+if TYPE_CHECKING:  # a vote that reads these files must not load Keras
+    import keras
 
 # Weights of before networks standardized their faces (fer_utils 0.1) saw pixels divided by 127.5,
 # less 1, of faces that had been equalized: this was their standard deviation.
@@ -75,6 +80,55 @@ def standardizes(path: Path) -> bool:
     """
     with h5py.File(path) as file:
         return "layers/layer_normalization" in file
+
+
+def save_half(model: "keras.Model", path: str | Path) -> None:
+    """Save a network's weights as Keras does, in half the size.
+
+    Kernels are rounded to half precision: that changes no answer that matters, and a weights file
+    is mostly kernels. Biases and batch norm's vectors, which are few, stay float32, for a variance
+    may be too large or too small for half precision. Keras and `read_weights` read such a file as
+    any other, and give the same float32 numbers; the model itself is left as it is.
+
+    Parameters
+    ----------
+    model : keras.Model
+    path : str or Path
+        A ``.weights.h5`` file, replaced where there is one.
+
+    Raises
+    ------
+    ValueError
+        If half precision, which ends at 65504, cannot hold a kernel. No file is written then.
+    """
+    for variable, array in zip(model.weights, model.get_weights(), strict=True):
+        if np.isinf(_stored(array)).any():
+            raise ValueError(
+                f"{variable.path} holds a value of {np.abs(array).max():.3g}, too large for half "
+                "precision, which ends at 65504. Train anew with a lower learning_rate."
+            )
+    path = Path(path)
+    model.save_weights(path)
+    # From memory into a new file: what is replaced within an HDF5 file keeps its space there.
+    with h5py.File(io.BytesIO(path.read_bytes())) as full, h5py.File(path, "w") as half:
+
+        def copy(name: str, item: h5py.Group | h5py.Dataset) -> None:
+            if isinstance(item, h5py.Dataset):
+                copied = half.create_dataset(name, data=_stored(item[()]))
+            else:
+                copied = half.require_group(name)
+            copied.attrs.update(item.attrs)
+
+        half.attrs.update(full.attrs)
+        full.visititems(copy)
+
+
+def _stored(array: np.ndarray) -> np.ndarray:
+    """Return a kernel in half precision, and any other array as it is."""
+    if array.ndim < 2 or array.dtype != np.float32:
+        return array
+    with np.errstate(over="ignore"):  # `save_half` asks for infinite values itself
+        return array.astype(np.float16)
 
 
 def read_weights(path: str | Path) -> dict[str, Arrays]:

@@ -8,14 +8,15 @@ import keras
 import numpy as np
 
 from ..command_line import mistakes_as_lines
-from ..data.dataset import drop_duplicates, load_dataset
+from ..data.dataset import load_dataset
+from ..data.duplicates import drop_duplicates
 from ..data.oversampling import METHODS, oversample
 from ..data.parsing import IMAGE_SIZE
 from ..evaluation.report import evaluate
 from ..files import checked_target, write_whole
 from ..network.vgg import load_weights
 from ..network.vote import SoftVote
-from ..network.weights_file import find_weights
+from ..network.weights_file import find_weights, save_half
 from .batch_norm import sample_faces, take_statistics
 
 
@@ -88,7 +89,7 @@ def _average_as_told(args: argparse.Namespace) -> None:
     data = drop_duplicates(load_dataset(args.data))
     train_split = oversample(data.train, args.method, random_state=args.seed)
     average = average_weights(args.weights, sample_faces(train_split, IMAGE_SIZE, args.seed))
-    write_whole(target, average.save_weights)
+    write_whole(target, lambda path: save_half(average, path))
     for path in [*args.weights, target]:
         print(f"{evaluate(SoftVote.from_weights([path]), data.validation).accuracy:.2%}  {path}")
 

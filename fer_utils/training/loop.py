@@ -5,6 +5,7 @@ import contextlib
 import dataclasses
 import hashlib
 import itertools
+import signal
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -13,23 +14,16 @@ import numpy as np
 import pandas as pd
 
 from ..command_line import mistakes_as_lines
-from ..data.dataset import Split, drop_duplicates, load_dataset
+from ..data.dataset import Split, load_dataset
+from ..data.duplicates import drop_duplicates
 from ..data.oversampling import oversample
 from ..network.vgg import build_vgg, load_weights
 from .batch_norm import NormStatistics
 from .batches import steps_per_epoch, training_batches
+from .callbacks import BeginEpoch, BestWeights, KeepState, StopDiverged, TimeLeft, fit
 from .distillation import Trainee
 from .optimizer import compile_network
-from .run_folder import (
-    BEST_FILE,
-    BeginEpoch,
-    BestWeights,
-    KeepState,
-    RunFolder,
-    StopDiverged,
-    TimeLeft,
-    fit,
-)
+from .run_folder import BEST_FILE, RunFolder
 from .settings import (
     Settings,
     check_data,
@@ -224,7 +218,11 @@ def main(arguments: list[str] | None = None) -> None:
     """Train as the command line says; see ``--help``."""
     parser = training_parser()
     with mistakes_as_lines(parser):  # an @FILE, too, may hold what cannot be read
-        _train_as_told(parser.parse_args(arguments))
+        try:
+            _train_as_told(parser.parse_args(arguments))
+        except KeyboardInterrupt:
+            again = "Stopped. Run the same command again to go on from the last validation.\n"
+            parser.exit(128 + signal.SIGINT, again)  # the code by which shells know Ctrl-C
 
 
 def _train_as_told(args: argparse.Namespace) -> None:

@@ -17,7 +17,7 @@ from keras import layers
 from fer_utils import EMOTIONS, evaluate, load_dataset, train
 from fer_utils.data.dataset import Split
 from fer_utils.network.vgg import load_weights
-from fer_utils.training import loop, run_folder
+from fer_utils.training import callbacks, loop, run_folder
 
 ROOT = Path(__file__).parents[2]
 TINY = load_dataset(ROOT / "tests/fixtures/tiny_fer2013.zip", cache=False, progress=False)
@@ -107,7 +107,7 @@ def copy_of_run(whole_run, tmp_path) -> Path:
 def die_in_step(folder: str, step: int) -> None:
     """Train in this process, and kill it after so many steps."""
 
-    class Killer(run_folder.KeepState):
+    class Killer(callbacks.KeepState):
         def on_train_batch_end(self, batch, logs=None):
             if self.model.optimizer.iterations == step:
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -158,7 +158,7 @@ def test_the_log_measures_the_averaged_weights_that_are_kept(whole_run):
     assert evaluate(model, VALIDATION).accuracy == pytest.approx(best["val_accuracy"], abs=1e-6)
     model.compile(loss=keras.losses.CategoricalCrossentropy(label_smoothing=0.1))
     pixels, labels = VALIDATION.images[..., None], np.eye(7)[VALIDATION.labels]
-    assert model.evaluate(pixels, labels, verbose=0) == pytest.approx(best["val_loss"], rel=1e-4)
+    assert model.evaluate(pixels, labels, verbose=0) == pytest.approx(best["val_loss"], rel=1e-3)
     # The raw weights of the last epoch are others.
     averaged = arrays_in(whole_run / "best.weights.h5")
     raw = arrays_in(whole_run / "last.weights.h5")
@@ -179,6 +179,7 @@ def test_the_weights_kept_have_the_statistics_of_whole_faces(whole_run):
 def test_the_network_ends_with_the_weights_of_the_best_epoch(whole_run):
     returned, best = (arrays_in(whole_run / f"{n}.weights.h5") for n in ("returned", "best"))
     assert all(np.array_equal(returned[key], best[key]) for key in best)
+    assert best["layers/conv2d/vars/0"].dtype == np.float16
 
 
 def test_only_the_state_holds_an_optimizer(whole_run):
@@ -458,7 +459,7 @@ def test_the_command_trains_the_real_network(tmp_path, monkeypatch, capsys):
     assert "Best: " in capsys.readouterr().out
     best = folder / "best.weights.h5"
     assert load_weights(best).count_params() == settings["parameters"] == 7_056_199
-    assert best.stat().st_size < 4 * 7_056_199 * 1.05  # float32 weights and little else
+    assert best.stat().st_size < 2 * 7_056_199 * 1.05  # half precision and little else
 
     student = tmp_path / "student"
     arguments[-1] = str(student)
@@ -470,19 +471,27 @@ def test_the_command_trains_the_real_network(tmp_path, monkeypatch, capsys):
     assert (settings["mixup"], settings["validation_freq"]) == (0.1, 3)
 
 
-def test_an_interrupted_process_ends(tmp_path):
-    """TensorFlow's iterator over a Python generator can keep a process alive for good."""
+def test_ctrl_c_ends_the_command_with_a_line(tmp_path):
+    """And it ends at all: TensorFlow's iterator over a generator can keep a process for good."""
+    folder = tmp_path / "run"
+    fixture = ROOT / "tests/fixtures/tiny_fer2013.zip"
     code = (
+        "import os, signal\n"
         "from tests.training import test_loop as t\n"
-        "class Stop(t.run_folder.KeepState):\n"
+        "class Stop(t.callbacks.KeepState):\n"
         "    def on_train_batch_end(self, batch, logs=None):\n"
-        "        if batch == 2: raise KeyboardInterrupt\n"
+        "        if batch == 2: os.kill(os.getpid(), signal.SIGINT)\n"
         "t.loop.KeepState = Stop\n"
-        f"t.run(t.Path({str(tmp_path / 'run')!r}), progress=True)\n"
+        "t.loop.build_vgg = lambda dropout: t.narrow()\n"
+        f"t.loop.main(['--data', {str(fixture)!r}, '--run-dir', {str(folder)!r}])\n"
     )
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "FER_CACHE_DIR": str(tmp_path / "cache")}
     stopped = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=300
     )
-    assert stopped.returncode == -signal.SIGINT
-    assert stopped.stderr.rstrip().endswith("KeyboardInterrupt")
+    assert stopped.returncode == 130
+    assert stopped.stderr.splitlines()[-1] == (
+        "Stopped. Run the same command again to go on from the last validation."
+    )
+    assert "Traceback" not in stopped.stderr
+    assert (folder / "run.json").exists()

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import fer_utils
+from fer_utils.training.loop import main
 from fer_utils.training.settings import Settings, training_parser
 
 FIELDS = dataclasses.fields(Settings)
@@ -70,3 +71,34 @@ def test_picture_sizes_on_the_command_line(text, sizes, capsys):
     assert (
         "expected EPOCH:SIZE,EPOCH:SIZE such as 0:36,40:48, got '36,48'" in capsys.readouterr().err
     )
+
+
+def test_a_recipe_holds_options_in_a_file(tmp_path):
+    recipe = tmp_path / "recipe.txt"
+    recipe.write_text(
+        "# the network with SMOTE, don't rush\n"
+        "--method smote --epochs 3  # passes\n"
+        "\n"
+        "--data 'my faces/fer2013.zip'\n"
+        "--weights C:\\runs\\best.weights.h5\n"
+        "--teachers a.weights.h5\n"
+        "    b.weights.h5\n"
+    )
+    args = training_parser().parse_args([f"@{recipe}", "--run-dir", "r", "--epochs", "5"])
+    assert (args.data, args.method) == ("my faces/fer2013.zip", "smote")
+    assert args.weights == r"C:\runs\best.weights.h5"
+    assert args.teachers == ["a.weights.h5", "b.weights.h5"]
+    assert args.epochs == 5  # what stands later counts
+
+
+@pytest.mark.parametrize(
+    ("content", "message"), [(None, "No such file"), ("--data 'fer", "No closing quotation")]
+)
+def test_a_recipe_that_cannot_be_read_ends_with_a_line(tmp_path, content, message, capsys):
+    recipe = tmp_path / "recipe.txt"
+    if content:
+        recipe.write_text(content)
+    with pytest.raises(SystemExit) as ended:
+        main([f"@{recipe}", "--run-dir", "r"])
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err

@@ -2,7 +2,8 @@
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 SAVED_MODELS = Path(__file__).resolve().parents[1] / "saved_models"
@@ -53,6 +54,35 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def unwritable_as_value_error(
+    path: Path,
+    argument: str | None = None,
+    *,
+    remedy: str = "choose another place",
+    also: type[Exception] = OSError,
+) -> Iterator[None]:
+    """Say that a file cannot be written, why, and what to do, in a ValueError.
+
+    Parameters
+    ----------
+    path : Path
+        The file, by the name its user knows.
+    argument : str, optional
+        What the user named it with.
+    remedy : str
+        What to do about it.
+    also : type
+        A library's own error, beside OSError, that has an `strerror`.
+    """
+    try:
+        yield
+    except (OSError, also) as error:
+        named = f"{argument}: " if argument else ""
+        reason = error.strerror or error
+        raise ValueError(f"{named}{str(path)!r} cannot be written ({reason}); {remedy}") from error
 
 
 def sha256_of(path: Path) -> str:

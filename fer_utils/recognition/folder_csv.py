@@ -5,14 +5,14 @@ import json
 import reprlib
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from ..files import checked_target, first_few, write_whole
+from ..files import checked_target, first_few, unwritable_as_value_error, write_whole
 
 DONE_STATUSES = {"ok", "no face"}
 BOOKKEEPING = ["faces", "file_bytes", "file_mtime_ns"]
@@ -73,7 +73,7 @@ class FolderTable:
         if found:
             self._check_settings(settings)
         done = {name for name, entry in found.items() if _is_done(*entry, stamps.get(name))}
-        with _naming_the_table(self.path):
+        with self._saying_unwritable():
             if not found:
                 text = json.dumps(settings, indent=1) + "\n"
                 write_whole(self._settings_path, lambda part: part.write_text(text))
@@ -82,7 +82,7 @@ class FolderTable:
 
     def append(self, rows: pd.DataFrame) -> None:
         """Add the rows of pictures, all of each picture's; ValueError if it cannot be written."""
-        with _naming_the_table(self.path), self.path.open("ab") as file:
+        with self._saying_unwritable(), self.path.open("ab") as file:
             file.write(_to_csv(rows, header=False))
 
     def finish(self, names: Sequence[str]) -> pd.DataFrame:
@@ -92,9 +92,13 @@ class FolderTable:
         order = rows["source"].map(place).to_numpy(np.int64)
         if np.any(np.diff(order) < 0):
             rows = rows.iloc[np.argsort(order, kind="stable")].reset_index(drop=True)
-            with _naming_the_table(self.path):
+            with self._saying_unwritable():
                 write_whole(self.path, lambda part: part.write_bytes(_to_csv(rows, header=True)))
         return rows.drop(columns=BOOKKEEPING)
+
+    def _saying_unwritable(self) -> AbstractContextManager[None]:
+        remedy = "make room or name another place, and repeat the call"
+        return unwritable_as_value_error(self.path, "table", remedy=remedy)
 
     def _pictures(self) -> dict[str, tuple[list[str], int]]:
         """Return each picture's status and bookkeeping, and its number of rows."""
@@ -217,14 +221,3 @@ def _to_csv(rows: pd.DataFrame, *, header: bool) -> bytes:
         header=header, index=False, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC
     )
     return text.encode()
-
-
-@contextmanager
-def _naming_the_table(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise ValueError(
-            f"table: {str(path)!r} cannot be written ({error.strerror or error}); make room or "
-            "name another place, and repeat the call"
-        ) from error

@@ -4,15 +4,15 @@ import csv
 import os
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import av
 import pandas as pd
 
 from ..command_line import held_interrupt
-from ..files import checked_target, part_path
+from ..files import checked_target, part_path, unwritable_as_value_error
 from ..recognition.drawing import draw_faces
 from ..recognition.recognizer import EmotionRecognizer
 from .reader import DamagedVideoError, VideoFrame, VideoReader, VideoSource
@@ -166,7 +166,7 @@ class _CsvWriter:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._part = part_path(path)
-        with self._unwritable_as_value_error():
+        with unwritable_as_value_error(self._path):
             self._file = self._part.open("w", encoding="utf-8", newline="")
         self._writer = csv.writer(self._file, lineterminator="\n")
         self._written_bytes = 0
@@ -178,7 +178,7 @@ class _CsvWriter:
 
     def write(self, rows: Sequence[tuple]) -> None:
         """Add rows, and let others read them at once."""
-        with self._unwritable_as_value_error():
+        with unwritable_as_value_error(self._path):
             self._writer.writerows(rows)
             self._file.flush()
             self._written_bytes = os.fstat(self._file.fileno()).st_size
@@ -187,7 +187,7 @@ class _CsvWriter:
         """Give the file its name; where the disk was full, without the row that did not fit."""
         with suppress(OSError):
             self._file.close()
-        with self._unwritable_as_value_error():
+        with unwritable_as_value_error(self._path):
             os.truncate(self._part, self._written_bytes)
             os.replace(self._part, self._path)
 
@@ -197,15 +197,6 @@ class _CsvWriter:
             self._file.close()
         with suppress(OSError):
             self._part.unlink()
-
-    @contextmanager
-    def _unwritable_as_value_error(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise ValueError(
-                f"{str(self._path)!r} cannot be written ({error.strerror}); choose another place"
-            ) from error
 
 
 def _check_distinct(source: Path | None, **targets: Path | None) -> None:

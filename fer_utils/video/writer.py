@@ -1,11 +1,14 @@
-"""Videos out: frames and sound become an MP4 that browsers play, and so notebooks."""
+"""Videos out: frames and sound become an MP4 that browsers play, and so notebooks.
+
+Ours, not supervision's or OpenCV's: those write neither sound nor frames at uneven times.
+"""
 
 import math
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from fractions import Fraction
 from numbers import Real
 from pathlib import Path
@@ -15,7 +18,7 @@ from typing import Any
 import av
 import numpy as np
 
-from ..files import checked_target, part_path
+from ..files import checked_target, part_path, unwritable_as_value_error
 
 _MAX_FPS = 1000
 _MAX_SIDE_PX = 16384  # of x264
@@ -110,7 +113,7 @@ class VideoWriter:
         self._early_sound: list[tuple[av.Packet, list[av.AudioFrame]]] = []
         self._clock = clock
         self._last_tick = -1
-        with self._unwritable_as_value_error():
+        with self._saying_unwritable():
             # With "faststart" the index stands in front: playing starts before all is loaded.
             options = {"movflags": "+faststart"}
             self._part.touch()  # FFmpeg itself would begin, and fail, only with the first frame.
@@ -145,7 +148,7 @@ class VideoWriter:
             while self._pending:
                 self._await_oldest()
             self._close()
-            with self._unwritable_as_value_error():
+            with self._saying_unwritable():
                 os.replace(self._part, self._path)
         except BaseException:
             self.discard()
@@ -186,7 +189,7 @@ class VideoWriter:
         self._pending.append(self._worker.submit(task, *arguments))
 
     def _await_oldest(self) -> None:
-        with self._unwritable_as_value_error():
+        with self._saying_unwritable():
             self._pending.popleft().result()
 
     def _encode(self, frame: av.VideoFrame) -> None:
@@ -200,17 +203,11 @@ class VideoWriter:
 
     def _close(self) -> None:
         self._worker.shutdown(cancel_futures=True)
-        with self._unwritable_as_value_error():
+        with self._saying_unwritable():
             self._container.close()
 
-    @contextmanager
-    def _unwritable_as_value_error(self) -> Iterator[None]:
-        try:
-            yield
-        except (av.FFmpegError, OSError) as error:
-            raise ValueError(
-                f"{str(self._path)!r} cannot be written ({error.strerror}); choose another place"
-            ) from error
+    def _saying_unwritable(self) -> AbstractContextManager[None]:
+        return unwritable_as_value_error(self._path, also=av.FFmpegError)
 
 
 class _SoundTrack:

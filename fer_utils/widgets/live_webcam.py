@@ -14,7 +14,7 @@ import traitlets
 from PIL import Image, ImageColor
 
 from ..emotions import EMOTIONS, LABEL_COLORS, ink_on
-from ..files import checked_target, write_whole
+from ..files import checked_target, unwritable_as_value_error, write_whole
 from ..images import load_image
 from ..recognition.drawing import caption, draw_faces
 from ..recognition.recognizer import EmotionRecognizer
@@ -227,9 +227,5 @@ def _explanation(error: Exception) -> str:
 
 
 def _save_png(image: np.ndarray, path: Path) -> None:
-    try:
+    with unwritable_as_value_error(path, "path"):
         write_whole(path, lambda temporary: Image.fromarray(image).save(temporary, "PNG"))
-    except OSError as error:
-        raise ValueError(
-            f"path: {str(path)!r} cannot be written ({error.strerror}); choose another place"
-        ) from error

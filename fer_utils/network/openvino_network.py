@@ -1,6 +1,8 @@
 """The light runtime: OpenVINO computes a network straight from its weights file.
 
 TensorFlow takes longer to import than a picture takes to recognise, and more time over a face.
+Keras's own `model.export(format="openvino")` traces the network through TensorFlow, which voting
+must not import, so the graph is built by hand here.
 """
 
 import functools

@@ -46,6 +46,7 @@ def plot_confusion(report: Any, *, ax: Axes | None = None) -> Axes:
     shares = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
     ax = panels(ax, 1, size=(7.5, 6.4))[0]
     image = ax.imshow(shares, cmap="Purples", vmin=0, vmax=1)
+    # Not seaborn's annotations: on middle shades they are white where black is easier to read.
     for row, column in np.ndindex(counts.shape):
         ink = ink_on(image.cmap(shares[row, column]))
         text = f"{counts[row, column]:,}" + (f"\n{shares[row, column]:.0%}" if totals[row] else "")

@@ -1,4 +1,7 @@
-"""Recognised faces drawn on their picture, with Pillow alone: quick enough for video."""
+"""Recognised faces drawn on their picture, with Pillow alone: quick enough for video.
+
+Ours, not supervision's annotators: those draw OpenCV's records and letters, and know no "unsure".
+"""
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache

@@ -1,4 +1,8 @@
-"""One face's probabilities over time, steadied; times in seconds, so any frame rate will do."""
+"""One face's probabilities over time, steadied; times in seconds, so any frame rate will do.
+
+Ours, not supervision's smoother: that averages boxes over a number of frames and knows no
+probabilities, nor a label that holds until another one has led for a while.
+"""
 
 import math
 from typing import Generic, NamedTuple, TypeVar

@@ -1,4 +1,8 @@
-"""Which face is whose from frame to frame: motion and colours keep people apart."""
+"""Which face is whose from frame to frame: motion and colours keep people apart.
+
+Ours, not ByteTrack or norfair: those count in even frames, but a webcam's pictures come at uneven
+times, and where people cross, their colours tell more than their places.
+"""
 
 import math
 from collections.abc import Sequence

@@ -213,15 +213,39 @@ class EmotionRecognizer:
             faces += some
         return faces
 
-    def _recognize_some(self, pictures: Iterable[np.ndarray]) -> list[list[FaceEmotion]]:
-        boxes_of_images: list[list[FaceBox]] = []
+    def recognize_found(
+        self, pictures: Iterable[tuple[np.ndarray, Sequence[FaceBox]]]
+    ) -> list[list[tuple[FaceBox, FaceEmotion]]]:
+        """Tell the emotions of faces that are found already, in pictures and in video frames.
+
+        Parameters
+        ----------
+        pictures : iterable of (numpy.ndarray, sequence of FaceBox)
+            Pictures, uint8 (h, w, 3), RGB, each with its faces; one of them is held at a time.
+
+        Returns
+        -------
+        list of list of (FaceBox, FaceEmotion)
+            For each picture its faces in the same order, without those whose key points
+            coincide: nobody could tell their emotion.
+        """
+        boxes_of_pictures: list[list[FaceBox]] = []
         crops: list[np.ndarray] = []
-        for pixels in pictures:
-            cut_out = cut_out_faces(pixels, self.detector.detect(pixels))
-            boxes_of_images.append([box for box, _ in cut_out])
-            crops += [crop for _, crop in cut_out]
+        for pixels, boxes in pictures:
+            boxes_of_pictures.append([])
+            for box in boxes:
+                with suppress(ValueError):
+                    crops.append(crop_face(pixels, box))
+                    boxes_of_pictures[-1].append(box)
         rows = self._classify(crops)
-        return [[self._to_emotion(box, next(rows)) for box in boxes] for boxes in boxes_of_images]
+        return [
+            [(box, self._to_emotion(box, next(rows))) for box in boxes]
+            for boxes in boxes_of_pictures
+        ]
+
+    def _recognize_some(self, pictures: Iterable[np.ndarray]) -> list[list[FaceEmotion]]:
+        found = self.recognize_found((pixels, self.detector.detect(pixels)) for pixels in pictures)
+        return [[face for _, face in faces] for faces in found]
 
     def _classify(self, crops: list[np.ndarray]) -> Iterator[np.ndarray]:
         for start in range(0, len(crops), BATCH_SIZE):
@@ -256,12 +280,3 @@ def _load_each(images: Iterable[ImageSource], color: ColorOrder) -> Iterator[np.
         except (OSError, TypeError, ValueError) as error:
             error.args = (f"images[{number}]: {error}",)
             raise
-
-
-def cut_out_faces(pixels: np.ndarray, boxes: list[FaceBox]) -> list[tuple[FaceBox, np.ndarray]]:
-    """Crop the faces, without those whose key points coincide: nobody could tell their emotion."""
-    faces = []
-    for box in boxes:
-        with suppress(ValueError):
-            faces.append((box, crop_face(pixels, box)))
-    return faces

@@ -1,7 +1,7 @@
 """Faces and their emotions over time: what a video file and a webcam have in common."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Real
 
@@ -10,7 +10,7 @@ import numpy as np
 from ..emotions import EMOTIONS
 from ..faces.boxes import FaceBox, merge_faces
 from ..images import check_rgb
-from ..recognition.recognizer import EmotionRecognizer, FaceEmotion, cut_out_faces
+from ..recognition.recognizer import EmotionRecognizer, FaceEmotion
 from .smoothing import EmotionSmoother
 from .tracking import FaceTracker
 
@@ -105,7 +105,7 @@ class EmotionStream:
         detect_every_s: float = 0.5,
         keep_s: float = 2.0,
     ) -> None:
-        if not (hasattr(recognizer, "detector") and hasattr(recognizer, "classifier")):
+        if not hasattr(recognizer, "recognize_found"):
             raise TypeError(
                 f"recognizer must be an EmotionRecognizer, got {type(recognizer).__name__}; "
                 "make one with EmotionRecognizer.load()"
@@ -146,12 +146,11 @@ class EmotionStream:
         """
         self._check(image, time_s)
         self._time_s = time_s
-        cut_out = cut_out_faces(image, self._find(image, time_s))
-        faces = [face for face, _ in cut_out]
-        face_ids = self._tracker.update(image, faces, time_s)
+        boxes = self._find(image, time_s)
+        (found,) = self._recognizer.recognize_found([(image, boxes)])
+        face_ids = self._tracker.update(image, [box for box, _ in found], time_s)
         self._forget()
-        rows = self._classify([crop for _, crop in cut_out])
-        tracked = map(self._to_tracked, faces, face_ids, rows)
+        tracked = map(self._to_tracked, [face for _, face in found], face_ids)
         return sorted(tracked, key=lambda face: face.face_id)
 
     def _check(self, image: np.ndarray, time_s: float) -> None:
@@ -171,23 +170,21 @@ class EmotionStream:
             faces = merge_faces([*faces, *detector.detect(image)])
         return faces
 
-    def _classify(self, crops: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
-        return self._recognizer.classifier.predict_proba(np.stack(crops)) if crops else ()
-
     def _forget(self) -> None:
         """Drop what is known of faces that are gone, so that memory does not grow."""
         for face_id in self._smoothers.keys() - self._tracker.ids:
             del self._smoothers[face_id]
 
-    def _to_tracked(self, face: FaceBox, face_id: int, row: np.ndarray) -> TrackedFace:
+    def _to_tracked(self, face: FaceEmotion, face_id: int) -> TrackedFace:
         smoother = self._smoothers.setdefault(face_id, EmotionSmoother(*self._smoothing))
+        row = np.array([*face.emotions.values()])
         smoothed, top, is_sure = smoother.update(row, self._time_s)
         return TrackedFace(
             box=face.box,
-            detection_score=face.score,
-            emotions=_named(smoothed),
+            detection_score=face.detection_score,
+            emotions=dict(zip(EMOTIONS, smoothed.tolist(), strict=True)),
             face_id=face_id,
-            raw_emotions=_named(row),
+            raw_emotions=face.emotions,
             steady_top=EMOTIONS[top],
             is_sure=is_sure,
         )
@@ -199,7 +196,3 @@ def _checked(name: str, value: object) -> float:
     if not 0 <= value < math.inf:
         raise ValueError(f"{name} must be 0 or more and finite, got {value}")
     return float(value)
-
-
-def _named(probabilities: np.ndarray) -> dict[str, float]:
-    return dict(zip(EMOTIONS, map(float, probabilities), strict=True))

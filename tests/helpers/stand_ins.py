@@ -1,12 +1,12 @@
 """Stand-ins for the networks and the detector, where a test is about something else."""
 
 from collections.abc import Sequence
-from types import SimpleNamespace
 
 import numpy as np
 
 from fer_utils.emotions import EMOTIONS
 from fer_utils.faces.boxes import KEYPOINTS, FaceBox
+from fer_utils.recognition.recognizer import EmotionRecognizer
 
 
 class BrightnessClassifier:
@@ -42,10 +42,8 @@ def face_at(x: int, y: int, side: int) -> FaceBox:
 
 def quick_recognizer(
     detector: object | None = None, *, min_confidence: float = 0.0
-) -> SimpleNamespace:
-    """Return what an `EmotionStream` needs of an EmotionRecognizer."""
-    return SimpleNamespace(
-        classifier=BrightnessClassifier(),
-        detector=detector or OneFaceDetector(),
-        min_confidence=min_confidence,
+) -> EmotionRecognizer:
+    """Return a recognizer of these stand-ins; a real detector may take the place of one."""
+    return EmotionRecognizer(
+        BrightnessClassifier(), detector or OneFaceDetector(), min_confidence=min_confidence
     )

@@ -88,6 +88,20 @@ def test_mcnemar_counts_what_only_one_has_right():
     assert by_pair.loc[("first", "twin"), ["p", "verdict"]].tolist() == [1, "no difference shown"]
 
 
+def test_the_more_pairs_are_compared_the_surer_a_verdict_must_be():
+    labels = np.zeros(20, int)
+    first = rows([ANGRY] * 16 + [FEAR] * 4)
+    second = rows([FEAR] * 10 + [ANGRY] * 8 + [FEAR] * 2)
+    pair = {"first": first, "second": second}
+    (alone,) = mcnemar_table(pair, labels).itertuples(index=False)
+    assert (alone[2], alone[3]) == (10, 2)
+    assert 0.05 / 3 < alone.p < 0.05
+    assert alone.verdict == "first is better"
+    of_three = mcnemar_table({**pair, "third": second}, labels).set_index(["first", "second"])
+    assert of_three.loc[("first", "second"), "p"] == alone.p
+    assert of_three.loc[("first", "second"), "verdict"] == "no difference shown"
+
+
 def test_few_faces_show_no_difference():
     first, second = rows([ANGRY, ANGRY, ANGRY]), rows([FEAR, FEAR, ANGRY])
     table = mcnemar_table({"first": first, "second": second}, np.zeros(3, int))

@@ -6,10 +6,9 @@ import pytest
 
 from fer_utils.emotions import EMOTIONS
 from fer_utils.video.stream import EmotionStream, TrackedFace
-from fer_utils.video.tracking import FaceTracker
 from tests.helpers.clips import COLLINS_HEAD, HEAD_PX, HOPPER_HEAD, crossing, scene
 from tests.helpers.portraits import NOBODY
-from tests.helpers.stand_ins import face_at, quick_recognizer
+from tests.helpers.stand_ins import OneFaceDetector, face_at, quick_recognizer
 
 
 @pytest.fixture
@@ -77,6 +76,31 @@ def test_a_newcomer_is_found_within_the_time_between_searches(stream):
     assert found[-1] == 2
 
 
+def test_a_face_that_is_lost_is_searched_for_at_once(detector):
+    size = (1920, 400)
+    here, there = (scene((COLLINS_HEAD, left), size=size) for left in (100, 1500))
+    assert detector.follow(there, detector.detect(here)) == []
+    stream = EmotionStream(quick_recognizer(detector), detect_every_s=60)
+    assert len(stream.update(here, 0)) == 1
+    (found,) = stream.update(there, 0.1)
+    assert found.box[0] > 1500
+
+
+def test_a_search_adds_to_the_faces_that_are_followed():
+    detector = OneFaceDetector()
+    stream = EmotionStream(quick_recognizer(detector), detect_every_s=0)
+    (before,) = stream.update(NOBODY, 0)
+    (twice,) = stream.update(NOBODY, 0.1)  # followed, and found by the search
+    detector.follow = lambda image, faces: list(faces)
+    detector.detect = lambda image: []
+    (overlooked,) = stream.update(NOBODY, 0.2)
+    detector.detect = lambda image: [face_at(0, 0, 40)]
+    followed, newcomer = stream.update(NOBODY, 0.3)
+    assert {face.box for face in (twice, overlooked, followed)} == {before.box}
+    assert {face.face_id for face in (twice, overlooked, followed)} == {before.face_id}
+    assert newcomer.box == (0, 0, 40, 40)
+
+
 def test_probabilities_are_smoothed_by_time_and_the_raw_ones_kept(stream):
     bright = scene((COLLINS_HEAD, 200))
     dark = (bright * 0.8).astype(np.uint8)
@@ -135,27 +159,6 @@ def test_the_size_may_change(stream):
     stream.update(scene((COLLINS_HEAD, 400), size=(640, 300)), 0)
     faces = stream.update(scene((COLLINS_HEAD, 50), size=(320, 240)), 0.1)
     assert len(faces) == 1
-
-
-def test_what_is_known_of_those_who_left_is_dropped():
-    tracker = FaceTracker(keep_s=1)
-    image = np.zeros((100, 5000, 3), np.uint8)
-    for number in range(20):
-        assert tracker.update(image, [face_at(200 * number, 10, 40)], 2.0 * number) == [number]
-        assert tracker.ids == {number}
-
-
-def test_a_walker_is_expected_where_constant_velocity_leads():
-    tracker = FaceTracker(keep_s=1)
-    image = np.zeros((200, 1000, 3), np.uint8)
-    for number in range(30):
-        tracker.update(image, [face_at(100 + 10 * number, 50, 60)], number / 10)
-    (face,) = tracker.expected(3.0, (1000, 200))
-    assert face.box[0] == pytest.approx(400, abs=2)
-    assert face.keypoints["nose_tip"][0] == pytest.approx(430, abs=2)
-    (face,) = tracker.expected(8.5, (1000, 200))
-    assert face.box[0] + face.box[2] == 1000
-    assert tracker.expected(30, (1000, 200)) == []
 
 
 @pytest.mark.parametrize(

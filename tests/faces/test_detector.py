@@ -104,6 +104,13 @@ def test_min_score_leaves_out_less_certain_faces():
         assert strict.detect(ASTRONAUT) == []
 
 
+def test_a_clear_face_may_fall_short_by_5_points_in_the_closer_look(detector):
+    (face,) = detector.detect(HOPPER)  # at first sight it scores 0.1 more
+    for more, found in [(0.04, [face]), (0.06, [])]:
+        with FaceDetector(face.score + more) as stricter:
+            assert stricter.detect(HOPPER) == found
+
+
 @pytest.mark.parametrize("min_score", [-0.1, 1.1, float("nan")])
 def test_impossible_scores_are_refused(min_score):
     with pytest.raises(ValueError, match="min_score must be between 0 and 1"):
@@ -143,6 +150,13 @@ def test_thorough_finds_smaller_faces_and_those_in_small_pictures(thorough, imag
     assert_found(thorough.detect(scene(cut, *corners)), [moved(box, corner) for corner in corners])
     small = scene(cut, (100, 100))[:480, :640]
     assert_found(thorough.detect(small), [moved(box, (100, 100))])
+
+
+def test_a_part_of_a_close_up_is_no_face_of_its_own():
+    close_up = Image.fromarray(ASTRONAUT).crop((134, 103, 314, 237)).resize((960, 720))
+    with FaceDetector(min_score=0.3) as lenient:
+        (face,) = lenient.detect(close_up)
+    assert face.box[2] > 400
 
 
 def test_faces_of_very_different_sizes_are_each_found_once(detector):
@@ -190,6 +204,17 @@ def test_following_loses_faces_that_went_and_merges_those_that_are_one(detector)
     gone = moved(box, (1200, 600))
     assert_found(detector.follow(scene(cut, (300, 100)), [*here, gone]), here[:1])
     assert detector.follow(scene(cut), [gone]) == []
+
+
+@pytest.mark.parametrize(("share_moved", "found"), [(0.3, 1), (0.58, 0)])
+def test_a_face_is_followed_while_it_overlaps_with_where_it_was(detector, share_moved, found):
+    cut, box = shrunk(detector, ASTRONAUT, 64)
+    before = moved(box, (700, 300))
+    step = round(share_moved * 64)
+    after = moved(before.box, (step, step))
+    assert overlap(before, after) == pytest.approx(0.32 if found else 0.1, abs=0.02)
+    picture = scene(cut, (700 + step, 300 + step))
+    assert_found(detector.follow(picture, [before]), [after] * found)
 
 
 def test_following_nothing_sees_the_whole_picture(detector):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fer_utils import crop_face
 from fer_utils.emotions import EMOTIONS
 from fer_utils.faces.detector import FaceDetector
 from fer_utils.images import UnreadableImageError
@@ -13,6 +14,7 @@ from fer_utils.network.vgg import build_vgg
 from fer_utils.network.vote import SoftVote
 from fer_utils.recognition.recognizer import EmotionRecognizer, FaceEmotion
 from tests.helpers.portraits import ASTRONAUT, HOPPER, NOBODY, PAIR
+from tests.helpers.stand_ins import BrightnessClassifier, OneFaceDetector
 
 
 @pytest.fixture(scope="module")
@@ -70,8 +72,9 @@ def test_impossible_thresholds_are_refused(recognizer, name, value, error, messa
 
 
 def test_the_thresholds_are_kept():
-    recognizer = EmotionRecognizer.load(min_confidence=0.4, min_detection_score=0.99)
+    recognizer = EmotionRecognizer.load(min_confidence=0.4, min_detection_score=0.99, thorough=True)
     with recognizer.detector:
+        assert recognizer.detector.thorough
         assert recognizer.min_confidence == 0.4
         assert recognizer.detector.min_score == 0.99
         assert recognizer.recognize(ASTRONAUT) == []
@@ -175,13 +178,17 @@ def test_odd_sizes_have_no_face(recognizer, size):
     assert recognizer.recognize(np.resize(ASTRONAUT, (*size, 3))) == []
 
 
-@pytest.mark.parametrize("side", [4, 8, 12, 16, 24, 32])
-def test_a_face_of_a_few_pixels_is_no_error(recognizer, side):
-    for image in (ASTRONAUT[50:300, 100:350], HOPPER[100:350, 150:400]):
-        small = np.asarray(Image.fromarray(image).resize((side, side)))
-        for found in recognizer.recognize(small):
-            assert found.box[2] <= side
-            assert found.box[3] <= side
+@pytest.mark.parametrize("side", [4, 8, 12, 20, 24, 32])
+def test_a_face_of_a_few_pixels_is_left_out_or_lies_inside_its_picture(recognizer, side):
+    small = Image.fromarray(HOPPER[100:350, 150:400]).resize((side, side))
+    found = recognizer.recognize(small)
+    assert len(found) == (side > 12)
+    for face in found:
+        x, y, width, height = face.box
+        assert min(x, y) >= 0
+        assert max(x + width, y + height) <= side
+        assert min(width, height) > 0.7 * side
+        assert sum(face.emotions.values()) == pytest.approx(1, abs=1e-6)
 
 
 def test_a_face_whose_points_coincide_is_left_out(recognizer, monkeypatch):
@@ -240,6 +247,15 @@ def test_paths_and_pil_images_are_taken_too(recognizer, tmp_path):
     for (found,) in recognizer.recognize_batch([path, str(path), Image.open(path)]):
         assert found.box == expected.box
         assert [*found.emotions.values()] == pytest.approx([*expected.emotions.values()], abs=1e-5)
+
+
+def test_the_given_parts_find_and_classify_the_faces():
+    detector, classifier = OneFaceDetector(), BrightnessClassifier()
+    (found,) = EmotionRecognizer(classifier, detector).recognize(NOBODY)
+    (box,) = detector.detect(NOBODY)
+    assert (found.box, found.detection_score) == (box.box, box.score)
+    (row,) = classifier.predict_proba(crop_face(NOBODY, box)[None])
+    assert found.emotions == dict(zip(EMOTIONS, row.tolist(), strict=True))
 
 
 def test_own_weights_are_loaded_to_vote(tmp_path):

@@ -1,3 +1,5 @@
+from fractions import Fraction
+
 import av
 import numpy as np
 import pytest
@@ -5,7 +7,7 @@ from IPython.display import Video
 from skimage.data import astronaut
 
 from fer_utils.video.reader import read_video
-from fer_utils.video.writer import write_video
+from fer_utils.video.writer import VideoWriter, write_video
 from tests.helpers.chromium import PATIENCE_MS, chromium
 
 PORTRAIT = astronaut()[:256]
@@ -69,6 +71,17 @@ def test_a_video_may_replace_the_one_it_is_made_of(tmp_path):
     (first, *_, last) = read_video(path)
     assert last.time_s == pytest.approx(0.8)
     assert np.abs(first.image[:, ::-1].astype(int) - next(pan(1))).mean() < 8
+
+
+def test_times_that_stand_still_or_go_back_move_on_by_a_tick(tmp_path):
+    path = tmp_path / "clip.mp4"
+    with VideoWriter(path, Fraction(10), clock=Fraction(1, 100)) as writer:
+        for image, time_s in zip(pan(6), [0, 0.1, 0.1, 0.05, 0.12, 0.3], strict=True):
+            writer.write(image, time_s)
+    frames = list(read_video(path))
+    assert [frame.time_s for frame in frames] == pytest.approx([0, 0.1, 0.11, 0.12, 0.13, 0.3])
+    for frame, image in zip(frames, pan(6), strict=True):
+        assert np.abs(frame.image.astype(int) - image).mean() < 6
 
 
 def broken_source():

@@ -1,0 +1,97 @@
+"""The house: which floor may call which, and that the tests stand where the modules stand."""
+
+import ast
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "fer_utils"
+MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
+GROUND = "the ground floor"  # which every other one may import, and which imports none
+ARROWS = {
+    GROUND: set(),
+    "data": set(),
+    "network": set(),
+    "faces": set(),
+    "evaluation": {"data", "network"},
+    "recognition": {"faces", "network"},
+    "training": {"data", "network", "evaluation"},
+    "video": {"faces", "recognition"},
+    "plots": {"data", "recognition", "evaluation"},
+    "widgets": {"recognition", "video"},
+}
+ARROWS["lab"] = ARROWS.keys() - {GROUND}
+FLOORS = [floor for floor in ARROWS if floor != GROUND]
+MOST_GROUND_MODULES = 10
+
+
+def floor_of(module: Path) -> str:
+    """Return the floor of a module, given by its path in the package."""
+    return module.parts[0] if len(module.parts) > 1 else GROUND
+
+
+def imported_paths(module: Path) -> Iterator[Path]:
+    """Give what a module imports of this package, wherever in it, as paths without a suffix.
+
+    The last part may name something inside a module.
+    """
+    here = ("fer_utils", *module.parts[:-1])
+    for node in ast.walk(ast.parse((PACKAGE / module).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names = [alias.name.split(".") for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            start = here[: len(here) + 1 - node.level] if node.level else ()
+            start = (*start, *(node.module.split(".") if node.module else ()))
+            names = [(*start, alias.name) for alias in node.names]
+        else:
+            continue
+        yield from (Path(*name[1:]) for name in names if name[0] == "fer_utils")
+
+
+def floor_imported(path: Path) -> str:
+    """Return the floor of an imported path; a public name taken from the top has none."""
+    first = path.parts[0] if path.parts else "all of fer_utils"
+    if (PACKAGE / first).is_dir():
+        return first
+    on_the_ground = first == "__version__" or (PACKAGE / f"{first}.py").is_file()
+    return GROUND if on_the_ground else first
+
+
+@pytest.mark.parametrize("module", MODULES, ids=str)
+def test_a_module_imports_only_what_lies_below_its_floor(module):
+    floor = floor_of(module)
+    reached = {floor_imported(path) for path in imported_paths(module)}
+    assert reached <= {*ARROWS[floor], floor, GROUND}
+
+
+def test_no_floors_stand_on_each_other():
+    TopologicalSorter(ARROWS).prepare()  # raises CycleError
+
+
+def test_the_package_has_these_floors_and_a_small_ground_floor():
+    assert {floor_of(module) for module in MODULES} == set(ARROWS)
+    assert sum(floor_of(module) == GROUND for module in MODULES) <= MOST_GROUND_MODULES
+
+
+@pytest.mark.parametrize("floor", FLOORS)
+def test_the_init_of_a_floor_holds_its_docstring_alone(floor):
+    tree = ast.parse((PACKAGE / floor / "__init__.py").read_text(encoding="utf-8"))
+    assert ast.get_docstring(tree)
+    assert len(tree.body) == 1
+
+
+def test_the_lazy_table_names_modules_that_exist():
+    import fer_utils
+
+    for module in set(fer_utils._MODULE_OF.values()):
+        assert (PACKAGE / Path(*module.split("."))).with_suffix(".py").is_file(), module
+
+
+def test_the_tests_mirror_the_modules():
+    for floor in FLOORS:
+        for path in (ROOT / "tests" / floor).glob("test_*.py"):
+            name = path.name.removeprefix("test_")
+            assert (PACKAGE / floor / name).is_file(), f"{path} tests no fer_utils/{floor}/{name}"

@@ -1,5 +1,6 @@
-# `make lab` opens the notebooks, `make test` runs every test. Both set up .venv first, and do
-# so again only when requirements.txt or pyproject.toml has changed.
+# `make lab` opens the notebooks, `make test` runs every test, `make quick` those that take no
+# seconds. Each sets up .venv first, and does so again only when requirements.txt or
+# pyproject.toml has changed.
 
 SHELL := bash
 BIN := .venv/bin
@@ -26,7 +27,7 @@ define apt_install
 "sudo apt-get install $(1)" >&2; false; }
 endef
 
-.PHONY: lab test
+.PHONY: lab test quick
 
 lab: $(READY)
 	$(BIN)/jupyter lab $(if $(SUDO),,--allow-root) notebooks/inference.ipynb
@@ -42,6 +43,13 @@ test: $(READY)
 	-u FER_PART -u FER_SAMPLE \
 	HOME=$$scratch FER_CACHE_DIR=$$scratch/cache FER_RUN_DIR=$$scratch/run \
 	$(BIN)/python -m pytest --nbval --nbval-current-env tests notebooks
+
+# For between two edits: no notebook, no browser, no training.
+quick: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	@scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && \
+	HOME=$$scratch FER_CACHE_DIR=$$scratch/cache $(BIN)/python -m pytest -q -m "not slow" tests
 
 $(READY): requirements.txt pyproject.toml
 	@[ -n "$(PYTHON)" ] || { echo "This project needs Python 3.11, 3.12 or 3.13, and none was" \

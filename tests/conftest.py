@@ -9,6 +9,16 @@ from fer_utils import FaceDetector
 matplotlib.use("Agg")
 
 
+# Tests that use one of these start a browser, or wait for whole trainings.
+SLOW_FIXTURES = {"answers", "browser", "copy_of_run", "show", "whole_run"}
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if not SLOW_FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(autouse=True)
 def close_figures():
     yield

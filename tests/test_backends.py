@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 TESTS = [
     "training/test_augmentation.py",
     "training/test_distillation.py",
@@ -15,6 +17,7 @@ TESTS = [
 ]
 
 
+@pytest.mark.slow
 def test_jax_trains_as_tensorflow_does():
     ended = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *TESTS],

@@ -14,10 +14,12 @@ import nbformat
 import pytest
 from PIL import Image
 
-from fer_utils.recognition.tables import TRACKED_COLUMNS
+from fer_utils.video.tables import TRACKED_COLUMNS
 from tests.helpers.chromium import CAMERA_IS_OFF, PATIENCE_MS, chromium_with_camera, press
 from tests.helpers.portraits import HOPPER
 from tests.helpers.widget_page import new_page
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
 NO_PICTURE = "This file cannot be read as a picture. Choose a complete JPEG or PNG file."

@@ -108,6 +108,7 @@ def test_an_empty_split_is_refused():
         evaluate(looks_left(), Split(lit_faces(), np.array([], np.int64)))
 
 
+@pytest.mark.slow
 def test_the_table_compares_votes_parts_and_flipping():
     sides = ["left", "right"] * 10
     split = Split(lit_faces(*sides), np.array([ANGRY, HAPPY] * 10))
@@ -138,6 +139,7 @@ def test_networks_of_one_name_are_numbered():
     assert [*probabilities_by_name(SoftVote([first]), lit_faces("left"))] == ["1: vote", "vote"]
 
 
+@pytest.mark.slow
 def test_the_vote_of_the_table_is_the_vote():
     split = Split(lit_faces(*["left", "right"] * 10), np.array([ANGRY, HAPPY] * 10))
     vote = SoftVote([looks_left(), looks_left()], temperature=2.0)
@@ -195,6 +197,7 @@ def test_without_opinions_a_report_has_none():
     assert "What people said" not in str(report)
 
 
+@pytest.mark.slow
 def test_the_tables_judge_by_label_and_by_majority():
     split = judged(*[{ANGRY: 1.0}] * 6, *[{ANGRY: 0.5, FEAR: 0.5}] * 4, labels=[ANGRY, HAPPY] * 5)
     tables = comparison_tables(SoftVote([looks_left()]), split, {"all": np.ones(10, dtype=bool)})

@@ -92,6 +92,7 @@ CONNECT = (
     shutil.which("strace") is None and "CI" not in os.environ, reason="needs Debian's strace"
 )
 @pytest.mark.parametrize(("code", "opens"), [(DETECT, False), (CONNECT, True)])
+@pytest.mark.slow
 def test_detection_opens_no_network_connection(tmp_path, code, opens):
     log = tmp_path / "calls.txt"
     calls = "trace=connect,sendto,sendmsg,sendmmsg"

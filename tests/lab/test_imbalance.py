@@ -42,6 +42,7 @@ def test_adjusted_answers_are_never_more_frequent_emotions(answers):
     assert (adjusted <= plain).all()
 
 
+@pytest.mark.slow
 def test_the_command_goes_on_with_what_is_there(answers, capsys):
     table, folder = answers
     written = {p: p.stat().st_mtime_ns for p in (folder / "runs").rglob("last.weights.h5")}

@@ -34,6 +34,7 @@ def notebook(tmp_path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_the_page_shows_everything_and_fetches_nothing(notebook, tmp_path):
     before = notebook.read_bytes()
     page = write_report(notebook, tmp_path / "work.html", run=True, progress=False)
@@ -104,6 +105,7 @@ def test_the_command_says_what_is_wrong(notebook, arguments, message, monkeypatc
     assert not list(notebook.parent.glob("*.html"))
 
 
+@pytest.mark.slow
 def test_a_failing_cell_is_named_and_leaves_no_page(tmp_path):
     path = tmp_path / "bad.ipynb"
     nbformat.write(new_notebook(cells=[new_code_cell("1 / 0")]), path)
@@ -112,6 +114,7 @@ def test_a_failing_cell_is_named_and_leaves_no_page(tmp_path):
     assert not (tmp_path / "bad.html").exists()
 
 
+@pytest.mark.slow
 def test_a_kernel_that_dies_is_no_traceback(tmp_path):
     path = tmp_path / "hungry.ipynb"
     cells = [new_code_cell("1 + 1"), new_code_cell("import os; os.kill(os.getpid(), 9)")]

@@ -65,6 +65,7 @@ def test_more_faces_than_a_batch_keep_their_order():
     assert np.abs(np.array(rows) - [8 + n % 32 for n in range(70)]).max() <= 1
 
 
+@pytest.mark.slow
 def test_the_maps_of_a_trained_network_go_with_its_weights():
     data = load_dataset(ROOT / "tests/fixtures/tiny_fer2013.zip", cache=False, progress=False)
     faces = data.validation.sample(30, random_state=0)

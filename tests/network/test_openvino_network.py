@@ -185,6 +185,7 @@ assert "tensorflow" not in sys.modules
 @pytest.mark.skipif(
     shutil.which("strace") is None and "CI" not in os.environ, reason="needs Debian's strace"
 )
+@pytest.mark.slow
 def test_recognition_opens_no_network_connection(weights_file, tmp_path):
     log = tmp_path / "calls.txt"
     strace = "strace -f --seccomp-bpf -e trace=connect,sendto,sendmsg,sendmmsg -o".split()

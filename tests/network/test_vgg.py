@@ -120,6 +120,7 @@ def test_a_sequential_chain_keeps_its_first_layer():
     assert predict(at_size(model, 34), np.ones((1, 34, 34, 1))).tolist() == [[2]]
 
 
+@pytest.mark.slow
 def test_training_at_one_size_changes_the_network_at_the_other():
     model = build_vgg()
     before = predict(model, FACES)

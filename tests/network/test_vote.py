@@ -71,6 +71,7 @@ for _ in range(4):
 """
 
 
+@pytest.mark.slow
 def test_another_number_of_faces_prints_no_warning():
     # A fresh process, because TensorFlow counts over all networks and warns only twice.
     run = [sys.executable, "-c", _MANY_CALLS]

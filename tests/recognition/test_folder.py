@@ -237,6 +237,7 @@ def test_folder_and_table_may_be_moved_together(folder, recognizer):
     assert faces_looked_at(recognizer) == 0
 
 
+@pytest.mark.slow
 def test_a_table_torn_anywhere_is_mended(tmp_path, recognizer):
     for name in ("a.png", "b\n.png", "c.png"):
         save(TWO if name == "c.png" else ONE, tmp_path / name)
@@ -311,6 +312,7 @@ recognize_folder(sys.argv[1], recognizer=EmotionRecognizer(Classifier(), FaceDet
 """
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on(tmp_path, recognizer):
     for index in range(150):
         save(TWO, tmp_path / f"{index:03}.png")

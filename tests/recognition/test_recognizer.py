@@ -258,6 +258,7 @@ def test_the_given_parts_find_and_classify_the_faces():
     assert found.emotions == dict(zip(EMOTIONS, row.tolist(), strict=True))
 
 
+@pytest.mark.slow
 def test_own_weights_are_loaded_to_vote(tmp_path):
     paths = []
     for seed in (1, 2):

@@ -40,6 +40,7 @@ def test_one_network_has_no_average(paths):
             average_weights(same, FACES)
 
 
+@pytest.mark.slow
 def test_the_command_writes_the_average_and_compares_it(paths, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("FER_CACHE_DIR", str(tmp_path / "cache"))
     output = tmp_path / "average.weights.h5"

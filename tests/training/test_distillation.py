@@ -47,6 +47,7 @@ def test_without_teachers_the_labels_are_all():
     assert loss == pytest.approx(cross_entropy(LABELS, said), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_the_student_learns_and_its_teacher_only_when_it_is_its_turn():
     first, second = network(0, 1), network(3, 4)
     for student, teacher in ((first, second), (second, first)):

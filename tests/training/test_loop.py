@@ -294,6 +294,7 @@ def test_class_weights_of_another_kind_are_refused(tmp_path, weights, message):
         run(tmp_path / "run", class_weights=weights)
 
 
+@pytest.mark.slow
 def test_an_emotion_that_weighs_more_is_named_more_often(tmp_path):
     plain, weighted = narrow(), narrow()
     run(tmp_path / "plain", plain, learning_rate=0.05)
@@ -337,6 +338,7 @@ def test_a_network_does_not_teach_itself(tmp_path):
         run(tmp_path / "run", model, teachers=[model])
 
 
+@pytest.mark.slow
 def test_teachers_are_believed_as_much_as_the_labels(tmp_path):
     """Labels are of all emotions and the teacher knows fear alone, so fear has the majority."""
     certain = keras.initializers.Constant(20 * np.eye(7)[EMOTIONS.index("fear")])
@@ -353,6 +355,7 @@ def test_what_the_faces_go_through_changes_what_is_learned(whole_run, tmp_path, 
     assert not np.isclose(history["loss"], plain["loss"], rtol=1e-3).any()
 
 
+@pytest.mark.slow
 def test_a_taught_run_goes_on_as_if_never_cut_off(tmp_path, monkeypatch):
     options = {"epochs": 3, "image_sizes": {0: 34, 1: 48}, "teachers": [narrow()], "mixup": 0.3}
     whole, cut = tmp_path / "whole", tmp_path / "cut"
@@ -388,6 +391,7 @@ def test_a_network_for_other_emotions_is_refused(tmp_path):
         run(tmp_path / "run", model)
 
 
+@pytest.mark.slow
 def test_a_diverged_run_ends_with_an_error_and_keeps_what_was_good(tmp_path, monkeypatch):
     made = loop.training_batches
 
@@ -403,6 +407,7 @@ def test_a_diverged_run_ends_with_an_error_and_keeps_what_was_good(tmp_path, mon
         assert all(np.isfinite(array).all() for array in arrays_in(tmp_path / name).values())
 
 
+@pytest.mark.slow
 def test_emotions_may_be_missing_in_training_and_the_bar_is_closed(tmp_path, capsys):
     some = TRAIN.take(TRAIN.labels < 3)
     history = train(
@@ -415,6 +420,7 @@ def test_emotions_may_be_missing_in_training_and_the_bar_is_closed(tmp_path, cap
     assert "Training: 100%" in printed.err
 
 
+@pytest.mark.slow
 def test_half_precision_restores_the_optimizer_too(tmp_path, monkeypatch):
     """In mixed_float16, Keras wraps the optimizer, and steps that overflow are not counted."""
     policy = keras.config.dtype_policy()
@@ -447,6 +453,7 @@ def few_of_each(split: Split, count: int) -> Split:
     return split.take(np.concatenate([np.flatnonzero(split.labels == k)[:count] for k in range(7)]))
 
 
+@pytest.mark.slow
 def test_the_command_trains_the_real_network(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("FER_CACHE_DIR", str(tmp_path / "cache"))
     source, folder = tmp_path / "fer2013.csv", tmp_path / "run"
@@ -471,6 +478,7 @@ def test_the_command_trains_the_real_network(tmp_path, monkeypatch, capsys):
     assert (settings["mixup"], settings["validation_freq"]) == (0.1, 3)
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_the_command_with_a_line(tmp_path):
     """And it ends at all: TensorFlow's iterator over a generator can keep a process for good."""
     folder = tmp_path / "run"

@@ -139,6 +139,7 @@ def test_a_video_cut_off_says_after_how_many_frames(tmp_path):
         ("clip.avi", "mjpeg", {}),
     ],
 )
+@pytest.mark.slow
 def test_wherever_a_file_is_cut_off_it_is_noticed(tmp_path, name, video, sound):
     noise = np.random.default_rng(0).integers(0, 256, (75, 48, 64, 3), np.uint8)
     path, times_s = tmp_path / name, np.arange(75) / 25

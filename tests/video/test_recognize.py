@@ -126,6 +126,7 @@ def test_the_frames_keep_their_times_and_so_fit_the_sound(tmp_path):
         ("a.avi", "mpeg4", "pcm_s16le", 11025, "aac"),
     ],
 )
+@pytest.mark.slow
 def test_the_sound_is_copied_where_browsers_play_it(tmp_path, name, video, sound, rate, kept):
     frames = (picture[::2, ::2] for picture in moving_head(60))
     sounds = {"sound": sound, "sound_s": 2.4, "sound_rate": rate}
@@ -267,6 +268,7 @@ def small_disk() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, usual)
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_a_whole_table_and_no_half_video(tmp_path):
     clip = clip_of(tmp_path / "clip.mp4", 150)
     full = r"out\.csv' cannot be written \(File too large\)"
@@ -328,6 +330,7 @@ def interrupted(folder: Path, *signals: int) -> tuple[int, str, str]:
     return program.returncode, out, err
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_it_with_playable_files_and_the_table(tmp_path):
     code, out, err = interrupted(tmp_path, signal.SIGINT)
     assert code == 0, err
@@ -355,6 +358,7 @@ def test_ctrl_c_while_the_files_are_finished_loses_nothing(tmp_path, clip, monke
     assert names_in(tmp_path) == ["clip.mp4", "out.csv", "out.mp4"]
 
 
+@pytest.mark.slow
 def test_a_kill_leaves_nothing_that_looks_complete(tmp_path):
     code, _, _ = interrupted(tmp_path, signal.SIGKILL)
     assert code == -signal.SIGKILL
@@ -374,6 +378,7 @@ for name in ("short.mp4", "short.mp4", "long.mp4"):
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="only Linux tells it there")
+@pytest.mark.slow
 def test_memory_stays_flat(tmp_path):
     for name, seconds in (("short.mp4", 10), ("long.mp4", 60)):
         frames = (picture[::2, ::2] for picture in moving_head(seconds * FPS))

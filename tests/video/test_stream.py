@@ -32,6 +32,7 @@ def ids_in_crossing(stream: EmotionStream, clip) -> dict[str, set[int]]:
 
 @pytest.mark.parametrize("front", ["collins", "hopper"])
 @pytest.mark.parametrize(("speed_px_s", "fps"), [(80, 10), (240, 30), (480, 10), (900, 30)])
+@pytest.mark.slow
 def test_two_who_cross_keep_their_ids(stream, speed_px_s, fps, front):
     ids = ids_in_crossing(stream, crossing(speed_px_s, fps, front=front))
     assert sorted(ids.values(), key=min) == [{0}, {1}]
@@ -144,6 +145,7 @@ def test_an_improbable_emotion_is_called_unsure_and_stays_the_top():
     assert changes == [("sad", "sad"), ("unsure", "sad"), ("sad", "sad")]
 
 
+@pytest.mark.slow
 def test_the_label_does_not_flicker_around_the_threshold():
     shares = np.tile([0.3, 0.7, 0.45, 0.55], 100)
     assert set(labels_of(shares, smoothing_s=0)) == {("unsure", "sad")}

@@ -157,6 +157,7 @@ def test_wrong_types_are_refused(tmp_path, options, message):
         write_video(pan(1), **{"path": tmp_path / "clip.mp4", "fps": 10, **options})
 
 
+@pytest.mark.slow
 def test_it_plays_in_a_notebooks_video_tag(tmp_path):
     path = write_video(pan(20, 121, 161), tmp_path / "clip.mp4", fps=10)
     with chromium() as browser:

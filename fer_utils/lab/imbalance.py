@@ -16,7 +16,8 @@ from sklearn.utils.class_weight import compute_class_weight
 from tqdm.auto import tqdm
 
 from ..command_line import mistakes_as_lines
-from ..data.dataset import FerDataset, Split, drop_duplicates, load_dataset, split_off_validation
+from ..data.dataset import FerDataset, Split, load_dataset, split_off_validation
+from ..data.duplicates import drop_duplicates
 from ..data.oversampling import oversample
 from ..emotions import EMOTIONS
 from ..files import checked_target, write_whole

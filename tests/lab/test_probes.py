@@ -118,6 +118,7 @@ def test_worse_is_further_from_the_original():
         assert changes == sorted(changes), name
 
 
+@pytest.mark.slow
 def test_accuracy_falls_with_the_damage_and_starts_undamaged():
     faces = np.stack([spot(10, 12)] * 10 + [np.zeros((48, 48), np.uint8)] * 10)
     split = Split(faces, np.array([ANGRY] * 10 + [HAPPY] * 10))

@@ -61,6 +61,7 @@ def test_it_agrees_with_keras_at_every_size(vgg, weights_file, size):
     assert network.input_size == (size, size)
 
 
+@pytest.mark.slow
 def test_the_quickest_precision_stays_close_to_keras(vgg, weights_file):
     faces = faces_of(32, 48)
     told = SoftVote.from_weights([weights_file]).predict_proba(faces, flip=True)
@@ -130,6 +131,7 @@ def without_openvino(monkeypatch):
 
 
 @pytest.mark.usefixtures("without_openvino")
+@pytest.mark.slow
 def test_keras_stands_in_where_openvino_is_missing_and_says_so_once(vgg, weights_file):
     with pytest.warns(UserWarning, match="Keras computes the networks .* requirements"):
         vote = SoftVote.from_weights([weights_file])

@@ -23,6 +23,7 @@ def paths(tmp_path_factory) -> list[str]:
     return paths
 
 
+@pytest.mark.slow
 def test_what_is_learned_is_the_mean_and_the_statistics_are_those_of_the_faces(paths):
     average = average_weights(paths, FACES)
     each = [load_weights(path) for path in paths]

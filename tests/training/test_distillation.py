@@ -26,6 +26,7 @@ def cross_entropy(targets: np.ndarray, said: np.ndarray) -> float:
     return -(targets * np.log(said)).sum(axis=1).mean()
 
 
+@pytest.mark.slow
 def test_teachers_count_as_much_as_labels_in_training_and_nothing_in_validation():
     said = np.full(7, 0.04)
     said[[0, 1]] = 0.4
@@ -40,6 +41,7 @@ def test_teachers_count_as_much_as_labels_in_training_and_nothing_in_validation(
     assert accuracy == pytest.approx(1 / 6)
 
 
+@pytest.mark.slow
 def test_without_teachers_the_labels_are_all():
     said = np.full(7, 0.04)
     said[[0, 1]] = 0.4
@@ -61,6 +63,7 @@ def test_the_student_learns_and_its_teacher_only_when_it_is_its_turn():
         assert changed == [True, False]
 
 
+@pytest.mark.slow
 def test_teachers_are_shown_the_augmented_face():
     """A teacher that finds a face dark teaches that, of a face that the augmentation darkened."""
     bias = np.zeros(7)

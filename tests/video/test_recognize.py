@@ -440,6 +440,7 @@ def test_wrong_settings_are_refused_and_leave_nothing(
     assert names_in(tmp_path) == ["clip.mp4"]
 
 
+@pytest.mark.slow
 def test_it_plays_with_its_sound_in_a_notebooks_video_tag(tmp_path, clip):
     recognize(clip, tmp_path / "out.mp4")
     data = (tmp_path / "out.mp4").read_bytes()

@@ -94,7 +94,17 @@ class Split:
         return dict(zip(EMOTIONS, numbers.tolist(), strict=True))
 
     def take(self, indices: np.ndarray | slice) -> "Split":
-        """Return the images that a NumPy index (positions, mask or slice) chooses, as a Split."""
+        """Return the images that an index chooses.
+
+        Parameters
+        ----------
+        indices : ndarray or slice
+            Positions, a mask, or a slice.
+
+        Returns
+        -------
+        Split
+        """
         arrays = (self.images, self.labels, self.opinions, self.elsewhere)
         return Split(*(None if array is None else array[indices] for array in arrays))
 
@@ -150,7 +160,18 @@ class Split:
             )
 
     def sample(self, n: int, *, random_state: int = 42) -> "Split":
-        """Draw n images without replacement, all if there are fewer, stratified by emotion.
+        """Draw n images without replacement, stratified by emotion.
+
+        Parameters
+        ----------
+        n : int
+            At least 1; all images where there are fewer.
+        random_state : int
+            Seed of the draw.
+
+        Returns
+        -------
+        Split
 
         Raises
         ------
@@ -189,7 +210,14 @@ def _check_array(name: str, array: object, dtype: type, item_shape: tuple[int, .
 
 @dataclass(frozen=True, eq=False)
 class FerDataset:
-    """A data set in its parts; ``test`` is None where the source holds none."""
+    """A data set in its parts.
+
+    Parameters
+    ----------
+    train, validation : Split
+    test : Split, optional
+        None where the source holds none.
+    """
 
     train: Split
     validation: Split

@@ -8,6 +8,10 @@ from .dataset import FerDataset
 def find_duplicates(data: FerDataset) -> list[list[tuple[str, int]]]:
     """Find the images that are the same in every pixel, within and across splits.
 
+    Parameters
+    ----------
+    data : FerDataset
+
     Returns
     -------
     list of list of (split name, index)
@@ -27,6 +31,14 @@ def drop_duplicates(data: FerDataset) -> FerDataset:
     Of the copies within the training part the first is kept. None is kept where an image also
     stands in validation or test, which would make those scores too good, or where the copies'
     labels contradict each other, since no one can say which of them is right.
+
+    Parameters
+    ----------
+    data : FerDataset
+
+    Returns
+    -------
+    FerDataset
     """
     keep = np.ones(len(data.train), dtype=bool)
     for group in find_duplicates(data):

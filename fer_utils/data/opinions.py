@@ -3,12 +3,15 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from ..emotions import EMOTIONS
 from .parsing import parse_usage
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # FER+'s names of our emotions, in the order of ours, and what else one could choose.
 _EMOTION_COLUMNS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
@@ -101,7 +104,9 @@ def speaks(elsewhere: np.ndarray) -> np.ndarray:
     return elsewhere.sum(axis=1) < 0.5 - 1e-4
 
 
-def _read_table(path: Path) -> pd.DataFrame:
+def _read_table(path: Path) -> "pd.DataFrame":
+    import pandas as pd  # takes half a second, and who reads no opinions does without
+
     try:
         table = pd.read_csv(path)
     except (ValueError, OSError) as error:  # pandas' own are kinds of ValueError
@@ -126,7 +131,7 @@ def _read_table(path: Path) -> pd.DataFrame:
     return table
 
 
-def _parts(path: Path, usages: pd.Series) -> np.ndarray:
+def _parts(path: Path, usages: "pd.Series") -> np.ndarray:
     try:
         part_of = {usage: parse_usage(str(usage)) for usage in usages.unique()}
     except ValueError as error:

@@ -69,7 +69,20 @@ class SoftVote:
 
     @classmethod
     def from_weights(cls, paths: Sequence[str | Path], temperature: float = 1.0) -> "SoftVote":
-        """Let the networks of these weights files vote; see `load_network` for the errors."""
+        """Let the networks of these weights files vote.
+
+        Parameters
+        ----------
+        paths : sequence of str or Path
+            ``.weights.h5`` files, one at least.
+        temperature : float
+            As above.
+
+        Raises
+        ------
+        FileNotFoundError, ValueError
+            As `load_network` raises them, or if `paths` is a single path.
+        """
         if isinstance(paths, str | Path):
             raise ValueError(
                 f"Weights files come as a list, even a single one: write [{str(paths)!r}]."

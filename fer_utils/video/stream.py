@@ -105,7 +105,7 @@ class EmotionStream:
         detect_every_s: float = 0.5,
         keep_s: float = 2.0,
     ) -> None:
-        if not hasattr(recognizer, "recognize_found"):
+        if isinstance(recognizer, type) or not hasattr(recognizer, "recognize_found"):
             raise TypeError(
                 f"recognizer must be an EmotionRecognizer, got {type(recognizer).__name__}; "
                 "make one with EmotionRecognizer.load()"

@@ -1,8 +1,20 @@
+from collections.abc import Callable
+
 import keras
 import numpy as np
 import pytest
 
-from fer_utils.training.augmentation import RAMP, Augmentation, augment, resize, strength_at
+from fer_utils.training.augmentation import (
+    RAMP,
+    Augmentation,
+    _erase,
+    _move,
+    _refocus,
+    _relight,
+    augment,
+    resize,
+    strength_at,
+)
 
 RNG = np.random.default_rng(0)
 # Smooth faces, because resampling blurs noise and so hides how far a face has strayed.
@@ -12,6 +24,13 @@ FACES = resize(RNG.integers(0, 256, (64, 6, 6)), 48).astype(np.uint8)
 def augmented(strength: float, seed: int = 1, faces: np.ndarray = FACES) -> np.ndarray:
     pixels = faces[..., None].astype(np.float32)
     changed = augment(pixels, strength, keras.random.SeedGenerator(seed))
+    return keras.ops.convert_to_numpy(changed)[..., 0]
+
+
+def changed_by(step: Callable, faces: np.ndarray) -> np.ndarray:
+    """Return faces after one step of `augment` at full strength."""
+    pixels = faces[..., None].astype(np.float32)
+    changed = step(pixels, 1.0, keras.random.SeedGenerator(1))
     return keras.ops.convert_to_numpy(changed)[..., 0]
 
 
@@ -53,11 +72,8 @@ def test_a_face_moves_by_no_more_than_a_share_of_its_side():
     """A dot stays within rotation, zoom and shift of where it was."""
     dot = np.zeros((200, 48, 48), np.uint8)
     dot[:, 22:26, 22:26] = 255
-    result = augmented(1.0, faces=dot)
-    # Without the erased faces: their noise would be taken for the dot.
-    whole = result[(result > 128).sum(axis=(1, 2)) < 36]
-    assert len(whole) > 80
-    centres = np.array([np.argwhere(face > face.max() / 2).mean(axis=0) for face in whole])
+    moved = changed_by(_move, dot)
+    centres = np.array([np.argwhere(face > face.max() / 2).mean(axis=0) for face in moved])
     strayed = np.abs(centres - 23.5).max(axis=0)
     assert (strayed > 3).all()
     assert (strayed < 0.12 * 48 * 1.12 + 1.5).all()  # the shift, zoomed, and half a dot's blur
@@ -109,7 +125,7 @@ def test_in_training_the_layer_changes_faces_as_strongly_as_it_is_told(size):
 
 def test_an_erased_rectangle_holds_noise_and_covers_as_much_as_it_may():
     flat = np.full((400, 48, 48), 100, np.uint8)
-    result = augmented(1.0, faces=flat)
+    result = changed_by(_erase, flat)
     erased = (np.abs(np.diff(result, axis=2)).mean(axis=1) > 1).any(axis=1)
     assert 150 < erased.sum() < 250  # about half of 400
     background = np.median(result, axis=(1, 2), keepdims=True)
@@ -117,3 +133,30 @@ def test_an_erased_rectangle_holds_noise_and_covers_as_much_as_it_may():
     assert covered[~erased].max() == 0
     assert 0.01 < covered[erased].min()
     assert covered[erased].max() < 0.22
+
+
+def standardized(faces: np.ndarray) -> np.ndarray:
+    faces = faces - faces.mean(axis=(1, 2), keepdims=True)
+    return faces / faces.std(axis=(1, 2), keepdims=True)
+
+
+def test_light_changes_what_a_network_sees_once_it_has_standardized_the_face():
+    """A change of brightness or contrast alone would be taken off again inside the network."""
+    seen = np.abs(standardized(changed_by(_relight, FACES)) - standardized(FACES.astype(float)))
+    assert np.median(seen.mean(axis=(1, 2))) > 0.05
+
+
+def test_light_may_come_from_any_side():
+    flat = np.full((200, 48, 48), 128, np.uint8)
+    lit = changed_by(_relight, flat)
+    left_to_right = lit[:, :, -8:].mean(axis=(1, 2)) - lit[:, :, :8].mean(axis=(1, 2))
+    assert (left_to_right > 5).sum() > 40
+    assert (left_to_right < -5).sum() > 40
+
+
+def test_faces_are_blurred_or_sharpened():
+    checks = np.tile(np.kron([[0, 1], [1, 0]], np.ones((2, 2))), (12, 12)) * 100 + 70
+    result = changed_by(_refocus, np.tile(checks.astype(np.uint8), (100, 1, 1)))
+    steps = result.std(axis=(1, 2)) / checks.std()
+    assert (steps < 0.7).sum() > 10
+    assert (steps > 1.1).sum() > 10

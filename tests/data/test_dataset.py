@@ -243,6 +243,12 @@ def test_fixture_is_what_its_script_draws(tiny, script):
         assert differences.mean(axis=(1, 2)).max() < 1
 
 
+def test_the_fixtures_opinions_are_what_its_script_draws(script, tmp_path):
+    script.write_opinions(tmp_path / "votes.csv")
+    drawn = (tmp_path / "votes.csv").read_text(encoding="utf-8")
+    assert drawn == script.OPINIONS.read_text(encoding="utf-8")
+
+
 def test_fixture_is_small_and_as_uneven_as_fer2013(tiny, script):
     assert TINY.stat().st_size < 1_000_000
     assert tiny.train.counts() == script.TRAIN_COUNTS

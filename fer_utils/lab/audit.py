@@ -161,7 +161,9 @@ def plot_opinions(split: Split, *, ax: Axes | None = None) -> Axes:
         shares, annot=True, fmt=".0f", xticklabels=EMOTIONS, yticklabels=names, ax=ax, **style
     )
     ax.set(
-        xlabel="what most people see", ylabel="label (faces)", title="Per cent of a label's faces"
+        xlabel="what most people see",
+        ylabel="label (faces)",
+        title="What people see in a label's faces, in per cent",
     )
     return ax
 

@@ -34,15 +34,21 @@ lab: $(READY)
 
 # The tests' home is a temporary one: what Keras, Jupyter and Matplotlib write goes with it.
 # Without FER_ variables the notebooks work on the tiny data set, whatever the caller has set.
+# Some run beside the rest and are shown when it is done: none that sends Ctrl-C, which a shell
+# withholds from what it runs in the background.
+BESIDE := tests/faces tests/lab tests/network tests/plots
 test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	@[ -z "$(TEST_TOOLS)" ] || ! command -v apt-get >/dev/null || $(call apt_install,$(TEST_TOOLS)) || true
 	@scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && \
-	env -u FER_DATA -u FER_OPINIONS -u FER_EPOCHS -u FER_LIMIT -u FER_WEIGHTS -u FER_PICTURE -u FER_FOLDER -u FER_VIDEO \
-	-u FER_PART -u FER_SAMPLE \
-	HOME=$$scratch FER_CACHE_DIR=$$scratch/cache FER_RUN_DIR=$$scratch/run \
-	$(BIN)/python -m pytest --nbval --nbval-current-env tests notebooks
+	unset FER_DATA FER_OPINIONS FER_EPOCHS FER_LIMIT FER_WEIGHTS FER_PICTURE FER_FOLDER FER_VIDEO \
+	FER_PART FER_SAMPLE && \
+	export HOME=$$scratch FER_CACHE_DIR=$$scratch/cache FER_RUN_DIR=$$scratch/run && \
+	{ $(BIN)/python -m pytest -p no:cacheprovider --nbval --nbval-current-env notebooks $(BESIDE) \
+	>$$scratch/beside.txt 2>&1 & beside=$$!; } && \
+	{ $(BIN)/python -m pytest tests $(BESIDE:%=--ignore=%); rest=$$?; } && \
+	{ wait $$beside; beside=$$?; cat $$scratch/beside.txt; } && exit $$((rest | beside))
 
 # For between two edits: no notebook, no browser, no training.
 quick: $(READY)

@@ -485,6 +485,8 @@ def test_ctrl_c_ends_the_command_with_a_line(tmp_path):
     fixture = ROOT / "tests/fixtures/tiny_fer2013.zip"
     code = (
         "import os, signal\n"
+        # Whoever runs the tests in the background has a shell that makes them ignore Ctrl-C.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from tests.training import test_loop as t\n"
         "class Stop(t.callbacks.KeepState):\n"
         "    def on_train_batch_end(self, batch, logs=None):\n"

@@ -43,7 +43,7 @@ _MODULE_OF = {
     "FaceDetector": "faces.detector",
     "crop_face": "faces.crop",
     "train": "training.loop",
-    "evaluate": "evaluation.report",
+    "evaluate": "evaluation.metrics",
     "EmotionRecognizer": "recognition.recognizer",
     "FaceEmotion": "recognition.recognizer",
     "recognize_folder": "recognition.folder",

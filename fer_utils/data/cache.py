@@ -10,9 +10,9 @@ import numpy as np
 import platformdirs
 
 from .archive import fingerprint
-from .layouts import Reading, read_source
+from .dataset_formats import Reading, read_source
 
-# To be raised whenever layouts.py makes other arrays of the same source.
+# To be raised whenever dataset_formats.py makes other arrays of the same source.
 _FORMAT = 3
 
 
@@ -23,7 +23,7 @@ def cache_dir() -> Path:
 
 
 def read_cached(path: Path, skip_bad: bool, progress: bool) -> Reading:
-    """Do as ``layouts.read_source`` does, but read an unchanged source only once.
+    """Do as ``dataset_formats.read_source`` does, but read an unchanged source only once.
 
     There is one file per source path, so a source that changes leaves no old copies behind. A
     damaged file is written anew.

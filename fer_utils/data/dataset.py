@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from ..checks import checked_share
+from ..argument_checks import checked_share
 from ..emotions import EMOTIONS
 from .cache import read_cached
-from .layouts import Reading, read_source
+from .dataset_formats import Reading, read_source
 from .opinions import ELSEWHERE, Opinions, read_opinions, speaks, strict_majority
 from .parsing import IMAGE_SHAPE
 

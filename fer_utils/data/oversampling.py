@@ -7,7 +7,7 @@ import numpy as np
 from imblearn.over_sampling import SMOTE, RandomOverSampler
 from imblearn.utils import check_sampling_strategy
 
-from ..checks import checked_whole_number
+from ..argument_checks import checked_whole_number
 from ..emotions import EMOTIONS
 from .dataset import Split
 

@@ -1,6 +1,6 @@
 """Measures networks; see ``--help``."""
 
-from .report import main
+from .metrics import main
 
 if __name__ == "__main__":
     main()

@@ -7,7 +7,7 @@ from itertools import chain
 
 from PIL import Image
 
-from ..checks import checked_share
+from ..argument_checks import checked_share
 from ..images import ImageSource, load_image
 from .blazeface import Viewer, metrics_warning, read_detector_file
 from .boxes import FaceBox, is_same_face, merge_faces, overlap

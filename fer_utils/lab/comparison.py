@@ -12,7 +12,7 @@ from scipy.stats import binomtest
 from ..data.dataset import Split
 from ..emotions import EMOTIONS
 from ..evaluation.calibration import Probabilities, check_probabilities
-from ..evaluation.report import Report, report_on
+from ..evaluation.metrics import Report, report_on
 from ..plots.axes import network_colors, new_grid, panels
 from ..plots.evaluation import name_confusion_axes
 

@@ -20,9 +20,9 @@ from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 from tqdm.auto import tqdm
 
-from ..command_line import mistakes_as_lines
 from ..data.dataset import Split
 from ..files import checked_target, sha256_of, write_whole
+from ..graceful_exit import mistakes_as_lines
 
 _PACKAGES = ("fer-utils", "keras", "tensorflow", "openvino", "numpy", "scikit-learn")
 _REMOTE_IMAGE = re.compile(r"!\[([^\]]*)\]\(https?://[^)]*\)")

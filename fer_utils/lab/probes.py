@@ -16,7 +16,7 @@ from tqdm.auto import tqdm
 
 from ..data.dataset import Split
 from ..emotions import EMOTIONS
-from ..evaluation.report import probabilities_by_name
+from ..evaluation.metrics import probabilities_by_name
 from ..network.vote import SoftVote
 from ..plots.axes import network_colors, new_grid
 from .comparison import wilson_interval

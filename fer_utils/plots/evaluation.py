@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
-from ..checks import checked_share
+from ..argument_checks import checked_share
 from ..emotions import EMOTIONS, ink_on
 from ..evaluation.calibration import (
     BINS,

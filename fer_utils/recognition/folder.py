@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from ..command_line import held_interrupt
+from ..graceful_exit import held_interrupt
 from ..images import UnreadableImageError, load_image
-from .folder_csv import FolderTable, Stamp
 from .recognizer import BATCH_SIZE, EmotionRecognizer, FaceEmotion
+from .resumable_csv import FolderTable, Stamp
 from .tables import to_frame
 
 # HEIC among them, which Pillow cannot read without a plug-in: better a row that says so than

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ..checks import checked_share
+from ..argument_checks import checked_share
 from ..emotions import EMOTIONS, UNSURE
 from ..faces.boxes import FaceBox
 from ..faces.crop import crop_face

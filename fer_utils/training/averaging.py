@@ -7,13 +7,13 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from ..command_line import mistakes_as_lines
 from ..data.dataset import load_dataset
 from ..data.duplicates import drop_duplicates
 from ..data.oversampling import METHODS, oversample
 from ..data.parsing import IMAGE_SIZE
-from ..evaluation.report import evaluate
+from ..evaluation.metrics import evaluate
 from ..files import checked_target, write_whole
+from ..graceful_exit import mistakes_as_lines
 from ..network.vgg import load_weights
 from ..network.vote import SoftVote
 from ..network.weights_file import find_weights, save_half

@@ -13,10 +13,10 @@ import keras
 import numpy as np
 import pandas as pd
 
-from ..command_line import mistakes_as_lines
 from ..data.dataset import Split, load_dataset
 from ..data.duplicates import drop_duplicates
 from ..data.oversampling import oversample
+from ..graceful_exit import mistakes_as_lines
 from ..network.vgg import build_vgg, load_weights
 from .batch_norm import NormStatistics
 from .batches import steps_per_epoch, training_batches

@@ -13,7 +13,7 @@ from typing import Any
 
 import keras
 
-from ..checks import checked_number, checked_whole_number
+from ..argument_checks import checked_number, checked_whole_number
 from ..data.dataset import Split
 from ..data.oversampling import METHODS
 from ..emotions import EMOTIONS

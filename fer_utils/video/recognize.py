@@ -11,8 +11,8 @@ from pathlib import Path
 import av
 import pandas as pd
 
-from ..command_line import held_interrupt
 from ..files import checked_target, part_path, unwritable_as_value_error
+from ..graceful_exit import held_interrupt
 from ..recognition.drawing import draw_faces
 from ..recognition.recognizer import EmotionRecognizer
 from .reader import DamagedVideoError, VideoFrame, VideoReader, VideoSource

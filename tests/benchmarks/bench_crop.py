@@ -22,10 +22,10 @@ from sklearn.datasets import load_sample_images
 from tqdm import tqdm
 
 from fer_utils import EMOTIONS, FaceBox, FaceDetector, SoftVote, Split, crop_face, load_dataset
-from fer_utils.command_line import mistakes_as_lines
-from fer_utils.evaluation.report import to_markdown
+from fer_utils.evaluation.metrics import to_markdown
 from fer_utils.faces.boxes import KEYPOINTS, overlap
 from fer_utils.faces.crop import _FRAME_WEIGHTS
+from fer_utils.graceful_exit import mistakes_as_lines
 from fer_utils.images import to_gray
 
 FACE_PX = 192

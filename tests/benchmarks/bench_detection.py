@@ -27,9 +27,9 @@ from skimage import data
 from sklearn.datasets import load_sample_images
 
 from fer_utils import FaceBox, FaceDetector, load_dataset, load_image
-from fer_utils.command_line import mistakes_as_lines
-from fer_utils.evaluation.report import to_markdown
+from fer_utils.evaluation.metrics import to_markdown
 from fer_utils.faces.boxes import KEYPOINTS, overlap
+from fer_utils.graceful_exit import mistakes_as_lines
 
 WIDTH, HEIGHT = 1920, 1080
 FER_FACES, FER_SIDE_PX = 300, 192

@@ -4,7 +4,7 @@ import pytest
 
 from fer_utils import EMOTIONS
 from fer_utils.data.dataset import Split
-from fer_utils.evaluation.report import report_on
+from fer_utils.evaluation.metrics import report_on
 from fer_utils.lab.comparison import (
     bootstrap_table,
     find_disagreements,

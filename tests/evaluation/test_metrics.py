@@ -5,7 +5,7 @@ from keras import layers
 
 from fer_utils import EMOTIONS, SoftVote, evaluate
 from fer_utils.data.dataset import Split
-from fer_utils.evaluation.report import (
+from fer_utils.evaluation.metrics import (
     comparison_tables,
     light_table,
     probabilities_by_name,

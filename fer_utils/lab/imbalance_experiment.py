@@ -1,7 +1,7 @@
 """Which cure for unequal classes helps? Five of them, at equal steps and seeds, on FER2013.
 
-``python -m fer_utils.lab.imbalance --data fer2013.zip`` runs the experiment; evaluation.ipynb
-draws what it wrote.
+``python -m fer_utils.lab.imbalance_experiment --data fer2013.zip`` runs the experiment;
+evaluation.ipynb draws what it wrote.
 """
 
 import argparse
@@ -15,12 +15,12 @@ import pandas as pd
 from sklearn.utils.class_weight import compute_class_weight
 from tqdm.auto import tqdm
 
-from ..command_line import mistakes_as_lines
 from ..data.dataset import FerDataset, Split, load_dataset, split_off_validation
 from ..data.duplicates import drop_duplicates
 from ..data.oversampling import oversample
 from ..emotions import EMOTIONS
 from ..files import checked_target, write_whole
+from ..graceful_exit import mistakes_as_lines
 from ..network.vgg import build_vgg
 from ..training.augmentation import resize
 from ..training.batches import steps_per_epoch
@@ -189,7 +189,7 @@ def _check_answers(predictions: pd.DataFrame, base: str) -> None:
         raise ValueError(
             "predictions must have the column label and, for each seed, one of each method such "
             "as 'smote 1', all with labels from 0 to 6. Write the file anew: "
-            "python -m fer_utils.lab.imbalance --help."
+            "python -m fer_utils.lab.imbalance_experiment --help."
         )
 
 
@@ -251,7 +251,7 @@ def _listed(rows: pd.DataFrame) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m fer_utils.lab.imbalance",
+        prog="python -m fer_utils.lab.imbalance_experiment",
         description="Train a small network with each cure for unequal classes and write down what "
         "it calls the faces of the validation part. Run the same command again to go on.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from fer_utils import EMOTIONS, load_dataset
-from fer_utils.lab import imbalance
+from fer_utils.lab import imbalance_experiment as imbalance
 
 TINY = Path(__file__).parents[1] / "fixtures" / "tiny_fer2013.zip"
 ANGRY, DISGUST, HAPPY = 0, 1, 3

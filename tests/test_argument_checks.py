@@ -4,7 +4,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from fer_utils.checks import checked_number, checked_share, checked_whole_number
+from fer_utils.argument_checks import checked_number, checked_share, checked_whole_number
 
 
 @pytest.mark.parametrize("value", [0.5, np.float32(0.5), np.float64(0.5)])

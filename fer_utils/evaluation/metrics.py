@@ -12,10 +12,10 @@ from scipy.stats import entropy
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 from tqdm.auto import tqdm
 
-from ..command_line import mistakes_as_lines
 from ..data.dataset import Split, load_dataset
 from ..data.duplicates import stands_in_training
 from ..emotions import EMOTIONS
+from ..graceful_exit import mistakes_as_lines
 from ..network.vote import SHIPPED_VOTE, SoftVote, apply_temperature, write_vote
 from .calibration import cross_fitted_ece, expected_calibration_error, fit_temperature
 

@@ -32,30 +32,39 @@ endef
 lab: $(READY)
 	$(BIN)/jupyter lab $(if $(SUDO),,--allow-root) notebooks/inference.ipynb
 
+# Two processes share the test files; what the tests of one file share is made once.
+PYTEST := $(BIN)/python -m pytest -p no:cacheprovider -n 2 --dist loadfile --no-loadscope-reorder
+
+# OpenMP's threads, such as scikit-learn's, wait for each other in busy loops: with two of them in
+# each of two processes on two cores, t-SNE takes twenty times as much of both.
+test quick: export OMP_NUM_THREADS = 1
+
+# Ray gives itself 15 seconds to start, too few beside another test on two cores: alone, and first.
+RAY := tests/bulk/test_ray_engine.py \
+	tests/lab/test_experiment.py::test_on_ray_the_answers_are_the_same_and_a_mistake_is_told_as_here
+ALONE := $(BIN)/python -m pytest -p no:cacheprovider $(RAY)
+
 # The tests' home is a temporary one: what Keras, Jupyter and Matplotlib write goes with it.
-# Without FER_ variables the notebooks work on the tiny data set, whatever the caller has set.
-# Some run beside the rest and are shown when it is done: none that sends Ctrl-C, which a shell
-# withholds from what it runs in the background.
-BESIDE := tests/faces tests/lab tests/network tests/plots
+# Whatever FER_ variables the caller has set, the notebooks work on the tiny data set, and the
+# slower experiments on few faces of it.
+# training.ipynb, the longest, is run by tests/test_notebooks.py, which asks what it came to.
+NBVAL := --nbval --nbval-current-env notebooks/inference.ipynb notebooks/evaluation.ipynb
 test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	@[ -z "$(TEST_TOOLS)" ] || ! command -v apt-get >/dev/null || $(call apt_install,$(TEST_TOOLS)) || true
 	@scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && \
 	unset FER_DATA FER_OPINIONS FER_EPOCHS FER_LIMIT FER_WEIGHTS FER_PICTURE FER_FOLDER FER_VIDEO \
-	FER_PART FER_SAMPLE && \
-	export HOME=$$scratch FER_CACHE_DIR=$$scratch/cache FER_RUN_DIR=$$scratch/run && \
-	{ $(BIN)/python -m pytest -p no:cacheprovider --nbval --nbval-current-env notebooks $(BESIDE) \
-	>$$scratch/beside.txt 2>&1 & beside=$$!; } && \
-	{ $(BIN)/python -m pytest tests $(BESIDE:%=--ignore=%); rest=$$?; } && \
-	{ wait $$beside; beside=$$?; cat $$scratch/beside.txt; } && exit $$((rest | beside))
+	FER_PART FER_LABEL_ORDER && \
+	export HOME=$$scratch FER_CACHE_DIR=$$scratch/cache FER_RUN_DIR=$$scratch/run FER_SAMPLE=14 && \
+	{ $(ALONE); ray=$$?; $(PYTEST) $(NBVAL) tests $(addprefix --deselect=,$(RAY)); exit $$((ray | $$?)); }
 
 # For between two edits: no notebook, no browser, no training.
 quick: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	@scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && \
-	HOME=$$scratch FER_CACHE_DIR=$$scratch/cache $(BIN)/python -m pytest -q -m "not slow" tests
+	HOME=$$scratch FER_CACHE_DIR=$$scratch/cache $(PYTEST) -q -m "not slow" tests
 
 $(READY): requirements.txt pyproject.toml
 	@[ -n "$(PYTHON)" ] || { echo "This project needs Python 3.11, 3.12 or 3.13, and none was" \

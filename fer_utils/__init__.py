@@ -9,6 +9,8 @@
 - `video`: the same for videos and webcams, where faces are followed;
 - `widgets`: what notebooks show in the browser;
 - `plots`: the charts;
+- `bulk`: pictures and videos without number, here or on many machines;
+  ``python -m fer_utils.bulk``;
 - `lab`: what evaluation.ipynb calls to look inside.
 
 Every public name is imported on its first use, so that ``import fer_utils`` stays quick:
@@ -46,27 +48,39 @@ _MODULE_OF = {
     "evaluate": "evaluation.metrics",
     "EmotionRecognizer": "recognition.recognizer",
     "FaceEmotion": "recognition.recognizer",
+    "FaceList": "recognition.recognizer",
     "recognize_folder": "recognition.folder",
+    "recognize_many": "bulk.many",
     "check_setup": "recognition.setup_check",
     "to_frame": "recognition.tables",
+    "DrawnPicture": "recognition.drawing",
     "draw_faces": "recognition.drawing",
+    "RecognizedPicture": "recognition.show",
+    "ShortView": "recognition.short_view",
+    "export_vote": "recognition.export",
+    "short_view": "recognition.short_view",
+    "show": "recognition.show",
     "PictureInput": "widgets.picture_input",
+    "download": "widgets.download",
     "EmotionStream": "video.stream",
     "TrackedFace": "video.stream",
-    "VideoFrame": "video.reader",
+    "VideoFrame": "video.frames",
     "read_video": "video.reader",
     "recognize_video": "video.recognize",
     "write_video": "video.writer",
+    "explore": "widgets.explore",
     "webcam": "widgets.live_webcam",
     "plot_architecture": "plots.training",
     "plot_confusion": "plots.evaluation",
     "plot_coverage": "plots.evaluation",
     "plot_distribution": "plots.data",
     "plot_history": "plots.training",
+    "plot_predictions": "plots.evaluation",
     "plot_probabilities": "plots.faces",
     "plot_reliability": "plots.evaluation",
     "plot_samples": "plots.data",
     "plot_timeline": "plots.faces",
+    "plot_variants": "plots.data",
 }
 
 __all__ = sorted([*_MODULE_OF, "__version__"])

@@ -1,7 +1,8 @@
-"""How numbers among the arguments are checked: everywhere in the same words."""
+"""How arguments, and numbers in the environment, are checked: everywhere in the same words."""
 
 import math
 import operator
+import os
 from numbers import Real
 
 
@@ -122,4 +123,59 @@ def checked_whole_number(
         raise TypeError(message)
     if (least is not None and number < least) or (most is not None and number > most):
         raise ValueError(message)
+    return number
+
+
+def checked_flag(name: str, value: object) -> bool:
+    """Return True or False, which must be given as such.
+
+    Raises
+    ------
+    TypeError
+        If `value` is anything else, 1 and None included; the message calls it `name`.
+
+    Examples
+    --------
+    >>> checked_flag("thorough", False)
+    False
+    """
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be True or False, got {value!r}.")
+    return value
+
+
+def number_from_environment(name: str, default: int, *, least: int = 1) -> int:
+    """Return the whole number that an environment variable holds, for a Parameters cell.
+
+    Parameters
+    ----------
+    name : str
+        The variable, such as ``FER_EPOCHS``.
+    default : int
+        What counts where it is not set, or empty.
+    least : int
+        The least that it may be.
+
+    Raises
+    ------
+    ValueError
+        If it holds anything else; the message names the variable.
+
+    Examples
+    --------
+    >>> number_from_environment("FER_NOT_SET", 500)
+    500
+    """
+    text = os.environ.get(name, "").strip()
+    if not text:
+        return default
+    try:
+        number = int(text)
+    except ValueError:
+        number = None
+    if number is None or number < least:
+        raise ValueError(
+            f"The environment variable {name} must hold a whole number of at least {least}, got "
+            f"{text!r}. Set it anew, or unset it for {default}."
+        )
     return number

@@ -1,4 +1,4 @@
-"""Where the project keeps the files it ships, and how it writes files."""
+"""Where the project keeps the files it ships and its caches, and how it writes files."""
 
 import hashlib
 import os
@@ -6,34 +6,56 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-SAVED_MODELS = Path(__file__).resolve().parents[1] / "saved_models"
+import platformdirs
+
+# By which files in a folder are taken for pictures.
+PICTURE_SUFFIXES = frozenset(
+    ".avif .bmp .gif .heic .heif .hif .jfif .jp2 .jpe .jpeg .jpg .jxl .mpo .pgm .png .pnm .ppm "
+    ".tif .tiff .webp".split()
+)
+# By which a file is taken for a video where pictures are expected, too.
+VIDEO_SUFFIXES = tuple(
+    ".3gp .avi .flv .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ogv .ts .webm .wmv".split()
+)
+
+_PACKAGE = Path(__file__).resolve().parent
+# An installed copy carries within it what stands beside it in the repository.
+_CARRIED = _PACKAGE / "saved_models"
+SAVED_MODELS = _CARRIED if _CARRIED.is_dir() else _PACKAGE.parent / "saved_models"
 
 
-def checked_target(argument: str, path: object, suffix: str) -> Path:
-    """Return the path of a file to write, with `~` resolved.
+def cache_dir() -> Path:
+    """Return the folder of our caches: ``$FER_CACHE_DIR``, else the user's cache folder."""
+    folder = os.environ.get("FER_CACHE_DIR")
+    return Path(os.path.expanduser(folder)) if folder else platformdirs.user_cache_path("fer_utils")
+
+
+def checked_target(argument: str, path: object, *suffixes: str) -> Path:
+    """Return the path of a file to write, with ``~`` resolved.
 
     Raises
     ------
     FileNotFoundError
-        Its folder does not exist.
+        If its folder does not exist.
     ValueError
-        It has another suffix, or is a folder.
+        If it has another suffix, or is a folder.
     TypeError
-        It is no path.
+        If it is no path.
     """
     if not isinstance(path, str | Path):
-        raise TypeError(f"{argument} must name the file to write, got {type(path).__name__}")
+        raise TypeError(f"{argument} must name the file to write, got {type(path).__name__}.")
     target = Path(os.path.expanduser(path))
-    if not target.name.lower().endswith(suffix):
+    if not target.name.lower().endswith(suffixes):
         raise ValueError(
-            f"{argument} must end in {suffix}, the format that is written, got {str(path)!r}"
+            f"{argument} must end in {' or '.join(suffixes)}, the format that is written, got "
+            f"{str(path)!r}."
         )
     if target.is_dir():
-        raise ValueError(f"{argument} must name a file, {str(path)!r} is a folder")
+        raise ValueError(f"{argument} must name a file, {str(path)!r} is a folder.")
     if not target.parent.is_dir():
         raise FileNotFoundError(
             f"{argument}: there is no folder {str(target.parent)!r}; make it first, or choose "
-            "another"
+            "another."
         )
     return target
 
@@ -82,13 +104,18 @@ def unwritable_as_value_error(
     except (OSError, also) as error:
         named = f"{argument}: " if argument else ""
         reason = error.strerror or error
-        raise ValueError(f"{named}{str(path)!r} cannot be written ({reason}); {remedy}") from error
+        raise ValueError(f"{named}{str(path)!r} cannot be written ({reason}); {remedy}.") from error
 
 
 def sha256_of(path: Path) -> str:
     """Return a file's SHA-256 checksum in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def shortened(text: str, most: int = 40) -> str:
+    """Return the beginning of a text that may be of any length, for a message."""
+    return text if len(text) <= most else f"{text[:most]}..."
 
 
 def first_few(names: list[str], shown: int = 3) -> str:

@@ -8,12 +8,24 @@ from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def mistakes_as_lines(parser: argparse.ArgumentParser) -> Iterator[None]:
-    """End the program with a line instead of a traceback where its user made a mistake."""
+def mistakes_as_lines(parser: argparse.ArgumentParser, stopped: str = "Stopped.") -> Iterator[None]:
+    """End the program with a line, not a traceback, on a mistake, a missing package, or Ctrl-C."""
     try:
         yield
-    except (ValueError, TypeError, OSError) as error:
+    except KeyboardInterrupt:
+        parser.exit(128 + signal.SIGINT, f"{stopped}\n")  # the code by which shells know Ctrl-C
+    except (ValueError, TypeError, OSError, ImportError) as error:
         parser.exit(2, f"{parser.prog}: error: {error}\n")
+
+
+class Stopped(KeyboardInterrupt):
+    """Ctrl-C, or a notebook's Stop, that tells what is kept and how to go on.
+
+    In a notebook only that is shown: where the work was interrupted is of no use to who stopped it.
+    """
+
+    def _render_traceback_(self) -> list[str]:  # what IPython asks of an exception, if it has it
+        return [f"Stopped: {self}"]
 
 
 @contextlib.contextmanager

@@ -4,7 +4,13 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from fer_utils.argument_checks import checked_number, checked_share, checked_whole_number
+from fer_utils.argument_checks import (
+    checked_flag,
+    checked_number,
+    checked_share,
+    checked_whole_number,
+    number_from_environment,
+)
 
 
 @pytest.mark.parametrize("value", [0.5, np.float32(0.5), np.float64(0.5)])
@@ -70,3 +76,36 @@ def test_what_is_no_whole_number_within_limits_is_named(value, limits, error, me
     with pytest.raises(error) as caught:
         checked_whole_number("x", value, **limits)
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("value", [1, None, "yes"])
+def test_a_switch_is_true_or_false(value):
+    assert checked_flag("x", True) is True
+    with pytest.raises(TypeError) as caught:
+        checked_flag("x", value)
+    assert str(caught.value) == f"x must be True or False, got {value!r}."
+
+
+@pytest.mark.parametrize(("text", "number"), [("12", 12), (" 7 ", 7), ("", 500), (" ", 500)])
+def test_an_environment_variable_gives_a_number_or_the_default(monkeypatch, text, number):
+    monkeypatch.setenv("FER_SAMPLE", text)
+    assert number_from_environment("FER_SAMPLE", 500) == number
+
+
+def test_an_environment_variable_that_is_not_set_gives_the_default(monkeypatch):
+    monkeypatch.delenv("FER_SAMPLE", raising=False)
+    assert number_from_environment("FER_SAMPLE", 500) == 500
+
+
+@pytest.mark.parametrize("text", ["abc", "1.5", "1e3", "0", "-3", "None"])
+def test_anything_else_in_an_environment_variable_is_named_with_it(monkeypatch, text):
+    monkeypatch.setenv("FER_SAMPLE", text)
+    with pytest.raises(ValueError, match=r"FER_SAMPLE must .* at least 1, got") as caught:
+        number_from_environment("FER_SAMPLE", 500)
+    assert repr(text) in str(caught.value)
+    assert str(caught.value).endswith("unset it for 500.")
+
+
+def test_an_environment_variable_may_be_zero_where_it_means_all(monkeypatch):
+    monkeypatch.setenv("FER_LIMIT", "0")
+    assert number_from_environment("FER_LIMIT", 9, least=0) == 0

@@ -1,13 +1,31 @@
+import io
 import os
+import pickle
 import struct
+import warnings
 import zlib
+from functools import cache
 
+import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from matplotlib.cbook import get_sample_data
-from PIL import Image
+from PIL import Image, features
 
-from fer_utils.images import check_rgb, load_image, to_gray
+from fer_utils.images import (
+    UnreadableImageError,
+    ValueRangeError,
+    check_rgb,
+    load_encoded,
+    load_image,
+    to_gray,
+)
+from fer_utils.video.reader import read_video
+from tests.helpers.fuzzing import damaged, fuzzed
+from tests.helpers.heic import heic, without_heic
+from tests.helpers.portraits import ASTRONAUT
 
 PORTRAIT = get_sample_data("grace_hopper.jpg", asfileobj=False)
 # Four colours in a 3x2 picture: any turn, flip or channel swap shows.
@@ -34,6 +52,25 @@ def test_a_path_a_string_and_an_open_image_give_the_same_pixels():
             loaded = load_image(source)
             assert loaded.dtype == np.uint8
             np.testing.assert_array_equal(loaded, expected)
+
+
+def test_a_file_in_memory_is_read_as_one_on_disk(write):
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    path = write(Image.fromarray(PIXELS), "turned.png", exif=turned)
+    loaded = load_encoded(path.read_bytes(), "turned.png")
+    assert loaded.shape == (3, 2, 3)
+    np.testing.assert_array_equal(loaded, load_image(path))
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [(b"", "the file is empty"), (b"no picture", "its bytes are of no known format")],
+)
+def test_a_file_in_memory_that_is_no_picture_is_refused_by_name(content, problem):
+    with pytest.raises(UnreadableImageError, match=r"'a\.png' cannot be read") as caught:
+        load_encoded(content, "a.png")
+    assert caught.value.problem == problem
 
 
 def test_rgb_arrays_come_back_unchanged_and_unwritten():
@@ -139,13 +176,40 @@ def test_exif_orientation_is_applied(write, orientation, shown):
     np.testing.assert_array_equal(load_image(path), shown)
 
 
-@pytest.mark.parametrize(
-    ("suffix", "options"), [("gif", {}), ("png", {}), ("webp", {"lossless": True}), ("tif", {})]
-)
-def test_an_animation_gives_its_first_frame(write, suffix, options):
-    frames = [Image.new("RGB", (4, 4), color) for color in ("red", "blue")]
-    path = write(frames[0], f"two.{suffix}", save_all=True, append_images=frames[1:], **options)
-    np.testing.assert_array_equal(load_image(path), np.full((4, 4, 3), [255, 0, 0]))
+@pytest.mark.parametrize("turns", [0, 1])
+def test_heic_is_read_and_turned_as_it_says(tmp_path, turns):
+    path = tmp_path / "phone.heic"
+    path.write_bytes(heic(ASTRONAUT[:400], turns))
+    loaded, expected = load_image(path), np.rot90(ASTRONAUT[:400], turns)
+    assert loaded.shape == expected.shape
+    assert np.abs(loaded - expected.astype(float)).mean() < 4
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="this Pillow is too old for AVIF")
+def test_avif_is_read(write):
+    loaded = load_image(write(Image.fromarray(ASTRONAUT), "phone.avif"))
+    assert np.abs(loaded - ASTRONAUT.astype(float)).mean() < 5
+
+
+def test_what_reads_heic_is_named_where_it_is_missing_and_helps(tmp_path, monkeypatch):
+    path = tmp_path / "phone.heic"
+    path.write_bytes(heic(ASTRONAUT))
+    without_heic(monkeypatch)
+    message = r"phone\.heic.*it is HEIC, for which a package is missing: pip install pi-heif"
+    with pytest.raises(ValueError, match=message):
+        load_image(path)
+    monkeypatch.undo()  # as the installation does
+    assert load_image(path).shape == ASTRONAUT.shape
+
+
+def test_what_reads_avif_is_named_where_it_is_missing(tmp_path, monkeypatch):
+    path = tmp_path / "phone.avif"
+    path.write_bytes(struct.pack(">I4s4sI4s4s", 24, b"ftyp", b"mif1", 0, b"mif1", b"avif"))
+    monkeypatch.setattr(features, "check", lambda name: name != "avif")
+    monkeypatch.setattr(Image, "ID", [])
+    message = r"phone\.avif.*Pillow is too old: pip install 'pillow>=11\.3'"
+    with pytest.raises(ValueError, match=message):
+        load_image(path)
 
 
 def test_bgr_arrays_are_turned_around():
@@ -298,8 +362,10 @@ def _shape_or_message(path):
 def test_a_picture_too_large_to_open_safely_is_refused(write, monkeypatch):
     path = write(Image.new("L", (40, 40)), "huge.png")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
-    with pytest.raises(ValueError, match=r"huge\.png.*exceeds limit"):
+    with pytest.raises(ValueError, match=r"huge\.png.*exceeds limit.*MAX_IMAGE_PIXELS"):
         load_image(path)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1600)
+    assert load_image(path).shape == (40, 40, 3)
 
 
 def test_missing_files_and_folders(tmp_path):
@@ -327,7 +393,7 @@ def test_missing_files_and_folders(tmp_path):
         (np.full((2, 2), 1j), "must hold numbers"),
         (
             Image.fromarray(np.full((2, 2), 70_000, np.int32)),
-            r"got 70000.*\); scale the picture first$",
+            r"got 70000.*\); scale the picture first\.$",
         ),
     ],
 )
@@ -338,12 +404,50 @@ def test_unusable_pixels_are_refused(pixels, message):
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "I", "F"])
 def test_an_empty_pil_image_is_refused(mode):
-    message = r"the PIL image .*no pixels, its size is 0 x 3\); check where it was cut or scaled$"
+    message = r"the PIL image .*no pixels, its size is 0 x 3\); check where it was cut or scaled\.$"
     with pytest.raises(ValueError, match=message):
         load_image(Image.new(mode, (0, 3)))
 
 
-@pytest.mark.parametrize("source", [None, 7, b"bytes", [[0, 1], [2, 3]]])
+def test_what_cv2_did_not_read_is_told_as_that():
+    for take in (load_image, check_rgb):
+        with pytest.raises(TypeError, match=r"got None, as cv2\.imread returns it.*check its path"):
+            take(None)
+
+
+def test_bytes_are_opened_as_the_message_says():
+    data = io.BytesIO()
+    Image.fromarray(PIXELS).save(data, "PNG")
+    data = data.getvalue()
+    with pytest.raises(TypeError, match=r"open bytes with PIL\.Image\.open\(io\.BytesIO\(data\)\)"):
+        load_image(data)
+    np.testing.assert_array_equal(load_image(Image.open(io.BytesIO(data))), PIXELS)
+
+
+def test_pixels_are_mended_as_the_messages_say():
+    np.testing.assert_array_equal(load_image((PIXELS * 1.0).astype("uint8")), PIXELS)
+    np.testing.assert_array_equal(load_image(PIXELS.transpose(2, 0, 1).transpose(1, 2, 0)), PIXELS)
+    holes = np.where(PIXELS == 255, np.nan, PIXELS / 255)
+    np.testing.assert_array_equal(load_image(np.nan_to_num(holes)), PIXELS * (PIXELS < 255))
+    dark = load_image(PIXELS.astype(np.uint16).astype(np.uint8))
+    np.testing.assert_array_equal(dark, PIXELS)
+
+
+def test_errors_can_be_pickled_whole(tmp_path):
+    (tmp_path / "text.jpg").write_text("no picture")
+    raised = []
+    for source in (tmp_path / "text.jpg", np.full((2, 2), 9.0)):
+        with pytest.raises((UnreadableImageError, ValueRangeError)) as caught:
+            load_image(source)
+        caught.value.args = (f"images[3]: {caught.value}",)  # as recognize_batch does
+        raised.append(caught.value)
+    for error in raised:
+        other = pickle.loads(pickle.dumps(error))
+        assert (type(other), str(other), other.problem) == (type(error), str(error), error.problem)
+    assert {*map(type, raised)} == {UnreadableImageError, ValueRangeError}
+
+
+@pytest.mark.parametrize("source", [7, b"bytes", [[0, 1], [2, 3]]])
 def test_other_types_are_refused(source):
     with pytest.raises(TypeError, match=f"numpy array, got {type(source).__name__}"):
         load_image(source)
@@ -369,3 +473,57 @@ def test_what_load_image_would_not_return_is_refused(image, error, message):
     for refuse in (check_rgb, to_gray):
         with pytest.raises(error, match=message):
             refuse(image)
+
+
+@cache
+def sound_files() -> dict[str, bytes]:
+    """Return a small picture in many formats, by suffix."""
+    image = Image.fromarray(ASTRONAUT[90:122, 200:240])
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    options = {"jpg": {"exif": exif}, "png": {"exif": exif}, "gif": {"save_all": True}}
+    files = {"heic": heic(ASTRONAUT[80:208, 160:288])}
+    for suffix in "jpg png gif bmp tif webp ppm jp2".split():
+        file = io.BytesIO()
+        image.save(file, Image.registered_extensions()[f".{suffix}"], **options.get(suffix, {}))
+        files[suffix] = file.getvalue()
+    return files
+
+
+@pytest.mark.slow
+@fuzzed(250)
+@given(st.data())
+def test_a_file_damaged_anyhow_is_read_or_refused_by_name(tmp_path_factory, data):
+    suffix = data.draw(st.sampled_from([*sound_files()]))
+    path = tmp_path_factory.getbasetemp() / f"damaged.{suffix}"
+    path.write_bytes(data.draw(damaged(sound_files()[suffix])))
+    with warnings.catch_warnings(), pytest.MonkeyPatch.context() as patch:
+        warnings.simplefilter("ignore", UserWarning)  # Pillow's, of metadata
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        patch.setattr(Image, "MAX_IMAGE_PIXELS", 10**6)  # a damaged size takes no time
+        outcome = _shape_or_message(path)
+    assert path.name in outcome if isinstance(outcome, str) else outcome[2:] == (3,)
+
+
+@pytest.mark.parametrize("name", ["deep.png", "deep.tif"])
+def test_colours_of_16_bits_whose_values_are_those_of_8_are_warned_of(tmp_path, name):
+    deep = np.full((6, 8, 3), 200, np.uint16)
+    cv2.imwrite(str(tmp_path / name), deep)
+    with pytest.warns(UserWarning, match=rf"largest value of '.*{name}' is below 256: .* black"):
+        assert not load_image(tmp_path / name).any()
+    cv2.imwrite(str(tmp_path / name), deep * 257)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert (load_image(tmp_path / name) == 200).all()
+
+
+@pytest.mark.parametrize("name", ["several.gif", "several.png", "several.webp", "several.tif"])
+def test_a_file_of_several_pictures_is_warned_of_and_read_as_told(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    first, second = (Image.new("RGB", (64, 48), (level,) * 3) for level in (0, 200))
+    first.save(name, save_all=True, append_images=[second])
+    with pytest.warns(UserWarning, match=f"'{name}' holds 2 pictures, of which the first") as told:
+        assert not load_image(name).any()
+    call = str(told[0].message).rpartition("recognize_video(")[2]
+    frames = list(eval(f"read_video({call[:-1]}", {"read_video": read_video}))
+    assert [round(int(frame.image[0, 0, 0]), -1) for frame in frames] == [0, 200]

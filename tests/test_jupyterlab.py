@@ -1,4 +1,4 @@
-"""Both camera widgets in a real JupyterLab: one server, one browser, one notebook each."""
+"""The widgets in a real JupyterLab: one server, one browser, one notebook each."""
 
 import json
 import os
@@ -36,6 +36,11 @@ LIVE_CELLS = [
     "table = camera.to_frame()\n"
     "print('rows:', len(table) > 2, 'faces:', table['face_id'].nunique(), *table.columns)",
     "print('saved:', camera.snapshot('me.png').shape)",
+]
+
+EXPLORE_CELLS = [
+    "import fer_utils as fer\n"
+    "fer.explore(lambda emotion: f'You chose {emotion}.', emotion=fer.EMOTIONS)",
 ]
 
 
@@ -203,6 +208,15 @@ def test_the_live_webcam_recognises_releases_and_saves_no_picture(page, lab):
     run_cell(page, 1)
     page.locator(".fer-status", has_text=gone).wait_for(state="detached")  # the old widget
     start_camera(page)
+
+
+def test_a_choice_changes_the_result_in_its_place(page, lab):
+    lab.open_notebook(page, "explore.ipynb", EXPLORE_CELLS)
+    run_cell(page, 0)
+    wait_for_output(page, 0, "You chose angry.")
+    page.locator(".widget-dropdown select").select_option("sad")
+    wait_for_output(page, 0, "You chose sad.")
+    assert page.locator(".jp-OutputArea-output", has_text="You chose").count() == 1
 
 
 def saved(page, path: Path) -> dict:

@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "fer_utils"
 MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 GROUND = "the ground floor"  # which every other one may import, and which imports none
+TOP = "the command line"  # which may import every other one
 ARROWS = {
     GROUND: set(),
     "data": set(),
@@ -22,14 +23,18 @@ ARROWS = {
     "video": {"faces", "recognition"},
     "plots": {"data", "recognition", "evaluation"},
     "widgets": {"recognition", "video"},
+    "bulk": {"faces", "network", "recognition", "video"},
 }
 ARROWS["lab"] = ARROWS.keys() - {GROUND}
-FLOORS = [floor for floor in ARROWS if floor != GROUND]
+ARROWS[TOP] = ARROWS.keys() - {GROUND}
+FLOORS = [floor for floor in ARROWS if floor not in (GROUND, TOP)]
 MOST_GROUND_MODULES = 10
 
 
 def floor_of(module: Path) -> str:
     """Return the floor of a module, given by its path in the package."""
+    if module == Path("__main__.py"):
+        return TOP
     return module.parts[0] if len(module.parts) > 1 else GROUND
 
 
@@ -56,6 +61,8 @@ def floor_imported(path: Path) -> str:
     first = path.parts[0] if path.parts else "all of fer_utils"
     if (PACKAGE / first).is_dir():
         return first
+    if first == "__main__":
+        return TOP
     on_the_ground = first == "__version__" or (PACKAGE / f"{first}.py").is_file()
     return GROUND if on_the_ground else first
 

@@ -22,9 +22,9 @@ class Source:
     Raises
     ------
     FileNotFoundError
-        If nothing stands at ``path``.
+        If nothing stands at `path`.
     ValueError
-        If ``path`` is a file of another kind, or an archive that cannot be opened.
+        If `path` is a file of another kind, or an archive that cannot be opened.
     """
 
     def __init__(self, path: Path) -> None:
@@ -78,7 +78,7 @@ class Source:
 
 
 def fingerprint(path: Path) -> str:
-    """Return a text that changes whenever the data set at ``path`` does.
+    """Return a text that changes whenever the data set at `path` does.
 
     It holds the resolved path, and the size and time of change in nanoseconds of the file or,
     for a folder, of every file in it.

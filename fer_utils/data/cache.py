@@ -7,34 +7,31 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-import platformdirs
 
+from ..files import cache_dir
+from ..images import optional_formats
 from .archive import fingerprint
 from .dataset_formats import Reading, read_source
+from .labels import Labels
 
 # To be raised whenever dataset_formats.py makes other arrays of the same source.
-_FORMAT = 3
+_FORMAT = 5
 
 
-def cache_dir() -> Path:
-    """Return the folder of the cache: ``$FER_CACHE_DIR``, else the user's cache folder."""
-    folder = os.environ.get("FER_CACHE_DIR")
-    return Path(os.path.expanduser(folder)) if folder else platformdirs.user_cache_path("fer_utils")
-
-
-def read_cached(path: Path, skip_bad: bool, progress: bool) -> Reading:
+def read_cached(path: Path, labels: Labels, skip_bad: bool, progress: bool) -> Reading:
     """Do as ``dataset_formats.read_source`` does, but read an unchanged source only once.
 
     There is one file per source path, so a source that changes leaves no old copies behind. A
-    damaged file is written anew.
+    damaged file is written anew, and so is one from when Pillow could open other formats.
     """
     if not path.exists():
-        return read_source(path, skip_bad, progress)
-    key = hashlib.sha256(f"{_FORMAT}|{skip_bad}|{fingerprint(path)}".encode()).hexdigest()
+        return read_source(path, labels, skip_bad, progress)
+    options = f"{_FORMAT}|{skip_bad}|{labels.order}|{optional_formats()}"
+    key = hashlib.sha256(f"{options}|{fingerprint(path)}".encode()).hexdigest()
     file = cache_dir() / f"{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]}.npz"
     stored = _load(file, key)
     if stored is None:
-        stored = read_source(path, skip_bad, progress)
+        stored = read_source(path, labels, skip_bad, progress)
         _save(file, key, stored)
     return stored
 

@@ -3,17 +3,18 @@
 import hashlib
 import os
 import warnings
-from dataclasses import dataclass
-from numbers import Integral, Real
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from ..argument_checks import checked_share
-from ..emotions import EMOTIONS
+from ..argument_checks import checked_number, checked_share, checked_whole_number
+from ..emotions import EMOTIONS, checked_names
 from .cache import read_cached
 from .dataset_formats import Reading, read_source
+from .labels import Labels
 from .opinions import ELSEWHERE, Opinions, read_opinions, speaks, strict_majority
 from .parsing import IMAGE_SHAPE
 
@@ -30,26 +31,38 @@ class Split:
     images : numpy.ndarray
         uint8 (n, 48, 48), grey.
     labels : numpy.ndarray
-        int64 (n,), positions in ``EMOTIONS``.
+        int64 (n,), positions in `emotions`.
     opinions : numpy.ndarray, optional
         float32 (n, 7): the shares of the emotions in what several people said, summing to 1.
     elsewhere : numpy.ndarray, optional
         float32 (n, 3): the shares of `ELSEWHERE` (contempt, unknown, no face) among all that
         people said. Together with `opinions` or not at all.
+    emotions : sequence of str
+        The names of the classes. Opinions are of our seven alone.
 
     Raises
     ------
+    TypeError
+        If `emotions` is no list of names.
     ValueError
-        If an array has another shape or dtype, a label lies outside 0 to 6, or opinions are no
-        shares.
+        If an array has another shape or dtype, a label is no position in `emotions`, or opinions
+        are no shares.
+
+    Examples
+    --------
+    >>> faces = np.zeros((3, 48, 48), np.uint8)
+    >>> Split(faces, np.array([0, 1, 1]), emotions=("bored", "awake")).counts()
+    {'bored': 1, 'awake': 2}
     """
 
     images: np.ndarray
     labels: np.ndarray
     opinions: np.ndarray | None = None
     elsewhere: np.ndarray | None = None
+    emotions: tuple[str, ...] = EMOTIONS
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "emotions", checked_names("emotions", self.emotions))
         _check_array("images", self.images, np.uint8, IMAGE_SHAPE)
         _check_array("labels", self.labels, np.int64, ())
         if len(self.images) != len(self.labels):
@@ -57,9 +70,10 @@ class Split:
                 f"images and labels must be equally long, got {len(self.images)} images and "
                 f"{len(self.labels)} labels."
             )
-        if len(self.labels) and not 0 <= self.labels.min() <= self.labels.max() < len(EMOTIONS):
+        last = len(self.emotions) - 1
+        if len(self.labels) and not 0 <= self.labels.min() <= self.labels.max() <= last:
             raise ValueError(
-                f"labels must lie in 0 to {len(EMOTIONS) - 1} (positions in EMOTIONS), got "
+                f"labels must lie in 0 to {last} (positions in {', '.join(self.emotions)}), got "
                 f"{self.labels.min()} to {self.labels.max()}."
             )
         if (self.opinions is None) != (self.elsewhere is None):
@@ -68,6 +82,11 @@ class Split:
             self._check_opinions()
 
     def _check_opinions(self) -> None:
+        if self.emotions != EMOTIONS:
+            raise ValueError(
+                f"opinions are of {', '.join(EMOTIONS)}; emotions are {', '.join(self.emotions)}. "
+                "Leave one of the two out."
+            )
         _check_array("opinions", self.opinions, np.float32, (len(EMOTIONS),))
         _check_array("elsewhere", self.elsewhere, np.float32, (len(ELSEWHERE),))
         if not len(self.labels) == len(self.opinions) == len(self.elsewhere):
@@ -89,9 +108,9 @@ class Split:
         return f"Split({len(self)} images: {self.counts()})"
 
     def counts(self) -> dict[str, int]:
-        """Return the number of images per emotion, in the order of ``EMOTIONS``."""
-        numbers = np.bincount(self.labels, minlength=len(EMOTIONS))
-        return dict(zip(EMOTIONS, numbers.tolist(), strict=True))
+        """Return the number of images per emotion, in the order of `emotions`."""
+        numbers = np.bincount(self.labels, minlength=len(self.emotions))
+        return dict(zip(self.emotions, numbers.tolist(), strict=True))
 
     def take(self, indices: np.ndarray | slice) -> "Split":
         """Return the images that an index chooses.
@@ -106,7 +125,49 @@ class Split:
         Split
         """
         arrays = (self.images, self.labels, self.opinions, self.elsewhere)
-        return Split(*(None if array is None else array[indices] for array in arrays))
+        chosen = (None if array is None else array[indices] for array in arrays)
+        return Split(*chosen, self.emotions)
+
+    def among(self, emotions: Sequence[str]) -> "Split":
+        """Return the same faces, with labels that are positions in another list of names.
+
+        So that a network that knows more emotions, or the same in another order, can be measured.
+
+        Parameters
+        ----------
+        emotions : sequence of str
+            With all names in it of which there are faces.
+
+        Returns
+        -------
+        Split
+
+        Raises
+        ------
+        TypeError
+            If it is no list of names.
+        ValueError
+            If there are faces of an emotion that it lacks.
+
+        Examples
+        --------
+        >>> faces = np.zeros((2, 48, 48), np.uint8)
+        >>> few = Split(faces, np.array([0, 1]), emotions=("happy", "sad"))
+        >>> few.among(EMOTIONS).labels.tolist()
+        [3, 4]
+        """
+        names = checked_names("emotions", emotions)
+        if names == self.emotions:
+            return self
+        there = [name for name, count in self.counts().items() if count]
+        lacking = [name for name in there if name not in names]
+        if lacking:
+            raise ValueError(
+                f"there are faces of {', '.join(lacking)}, but the emotions asked for are "
+                f"{', '.join(names)}."
+            )
+        position = np.array([names.index(n) if n in names else -1 for n in self.emotions])
+        return replace(self, labels=position[self.labels].astype(np.int64), emotions=names)
 
     def majority(self) -> np.ndarray:
         """Return the emotion that more than half of the people named, int64 (n,), else -1.
@@ -133,7 +194,7 @@ class Split:
         return speaks(self.elsewhere)
 
     def targets(self, opinion_share: float = 0.0) -> np.ndarray:
-        """Return what a network should say of each face, float32 (n, 7), summing to 1.
+        """Return what a network should say of each face, float32 (n, emotions), summing to 1.
 
         Parameters
         ----------
@@ -146,7 +207,7 @@ class Split:
             If it is no number from 0 to 1, or above 0 where there are no opinions.
         """
         share = checked_share("opinion_share", opinion_share)
-        labels = np.eye(len(EMOTIONS), dtype=np.float32)[self.labels]
+        labels = np.eye(len(self.emotions), dtype=np.float32)[self.labels]
         if share == 0:
             return labels
         self._check_heard()
@@ -175,11 +236,10 @@ class Split:
 
         Raises
         ------
-        ValueError
-            If n is below 1.
+        TypeError, ValueError
+            If n is no whole number of at least 1.
         """
-        if n < 1:
-            raise ValueError(f"n must be a whole number of at least 1, got {n!r}.")
+        checked_whole_number("n", n, least=1)
         shuffled = np.random.default_rng(random_state).permutation(len(self))
         by_emotion = shuffled[np.argsort(self.labels[shuffled], kind="stable")]
         # Every so-manieth of what stands in order of the emotions: each has its share, give or
@@ -191,12 +251,14 @@ class Split:
         """Return a short text that tells this split's images, labels and their order from others'.
 
         Such as ``"28709 faces, sha256 0123456789abcdef"``: the first 64 bits of the SHA-256 of the
-        bytes of images, labels and, where there are any, opinions.
+        bytes of images, labels and, where there are any, opinions and names other than ours.
         """
         digest = hashlib.sha256(self.images.tobytes())
         digest.update(self.labels.tobytes())
         if self.opinions is not None:
             digest.update(self.opinions.tobytes())
+        if self.emotions != EMOTIONS:
+            digest.update("|".join(self.emotions).encode())
         return f"{len(self)} faces, sha256 {digest.hexdigest()[:16]}"
 
 
@@ -217,11 +279,26 @@ class FerDataset:
     train, validation : Split
     test : Split, optional
         None where the source holds none.
+    is_validation_split_off : bool
+        Whether the source holds no validation part, so that it was drawn from what others may
+        have trained on.
+
+    Examples
+    --------
+    >>> data = fer.load_dataset("tests/fixtures/tiny_fer2013.zip", progress=False)
+    >>> {name: len(split) for name, split in data.splits().items()}
+    {'train': 304, 'validation': 76, 'test': 76}
     """
 
     train: Split
     validation: Split
     test: Split | None = None
+    is_validation_split_off: bool = False
+
+    @property
+    def emotions(self) -> tuple[str, ...]:
+        """The names of the classes; those of the training part."""
+        return self.train.emotions
 
     def splits(self) -> dict[str, Split]:
         """Return the parts that there are, by name."""
@@ -232,7 +309,8 @@ class FerDataset:
         """Return the faces of all parts together."""
         parts = self.splits().values()
         columns = zip(*((s.images, s.labels, s.opinions, s.elsewhere) for s in parts), strict=True)
-        return Split(*(None if c[0] is None else np.concatenate(c) for c in columns))
+        joined = (None if c[0] is None else np.concatenate(c) for c in columns)
+        return Split(*joined, self.emotions)
 
     def summary(self) -> "pd.DataFrame":
         """Return the number of images per emotion (rows; the last is the total) and split."""
@@ -247,6 +325,7 @@ def load_dataset(
     source: str | os.PathLike[str],
     *,
     opinions: str | os.PathLike[str] | None = None,
+    label_order: Sequence[str] | None = None,
     on_error: Literal["raise", "skip"] = "raise",
     validation_fraction: float = 0.1,
     random_state: int = 42,
@@ -255,7 +334,7 @@ def load_dataset(
 ) -> FerDataset:
     """Read a data set of faces from any of the shapes in which FER2013 is passed around.
 
-    ``source`` may be
+    `source` may be
 
     - ``fer2013.csv`` with the columns emotion, pixels and Usage;
     - folders ``train/<emotion>/*`` and ``test/<emotion>/*``, or ``<emotion>/*`` alone;
@@ -268,6 +347,11 @@ def load_dataset(
     at their word. Where no name tells any part, all is train. A missing validation part is split
     off train, stratified, with a warning.
 
+    Labels are names of emotions, in any case and with their synonyms (anger, happiness), or
+    numbers. Data sets number emotions in orders of their own, so numbers are taken in FER2013's
+    order with a warning, unless the file has FER2013's own form (emotion, pixels and Usage) or
+    `label_order` tells what they mean.
+
     What was read is kept as an ``.npz`` in the user's cache folder, or in the folder that the
     environment variable ``FER_CACHE_DIR`` names, until the source changes.
 
@@ -279,6 +363,12 @@ def load_dataset(
         FER+'s ``fer2013new.csv``, which tells row by row what ten people said of the pictures of
         ``fer2013.csv``: the parts then carry it too. See `read_opinions`. For ``fer2013.csv``
         only, zipped or not: pictures in folders have no order of rows.
+    label_order : sequence of str, optional
+        The data set's emotions, in the order of the numbers that stand for them, which count from
+        0 or from 1: RAF-DB's, for example, ``("surprise", "fear", "disgust", "happy", "sad",
+        "angry", "neutral")``. If these are our seven, labels become positions in `EMOTIONS` as
+        always; other names, in any number, become the data set's own classes (`Split.emotions`),
+        and folders or rows may bear them too.
     on_error : {"raise", "skip"}
         What to do about an entry that cannot be used: stop, or leave it out and warn.
     validation_fraction : float
@@ -297,23 +387,31 @@ def load_dataset(
     Raises
     ------
     FileNotFoundError
-        If nothing stands at ``source`` or ``opinions``.
+        If nothing stands at `source` or `opinions`.
     TypeError
-        If ``source`` is no path.
+        If `source` is no path, `label_order` no list of names, or a number of another type.
     ValueError
         If an option is out of range, or the source is of no known shape, damaged, without
-        training images, or names the part of some pictures but not of others, or ``opinions``
-        do not go with it. The message names the file, row or entry and the remedy.
+        training images, or names the part of some pictures but not of others, has numbers for
+        labels that fit no known order, or `opinions` do not go with it. The message names the
+        file, row or entry and the remedy.
+
+    Examples
+    --------
+    >>> data = load_dataset("tests/fixtures/tiny_fer2013.zip", progress=False)
+    >>> len(data.train), len(data.validation), len(data.test)
+    (304, 76, 76)
     """
     _check_options(source, on_error, validation_fraction, random_state)
     path = Path(os.path.expanduser(source))
     read = read_cached if cache else read_source
-    reading = read(path, on_error == "skip", progress)
+    labels = Labels(label_order)
+    reading = read(path, labels, on_error == "skip", progress)
     for note in reading.notes:
         warnings.warn(f"{path}: {note}", UserWarning, stacklevel=2)
-    said = {} if opinions is None else _read_opinions(path, opinions, reading)
+    said = {} if opinions is None else _read_opinions(path, opinions, reading, labels)
     splits = {
-        name: Split(*arrays, *said.get(name, (None, None)))
+        name: Split(*arrays, *said.get(name, (None, None)), labels.emotions)
         for name, arrays in reading.parts.items()
     }
     if "train" not in splits:
@@ -321,7 +419,8 @@ def load_dataset(
             f"{path}: no training images found. Look whether this is the whole data set: "
             "pictures in train/<emotion>/ or <emotion>/, or rows with the Usage Training."
         )
-    if "validation" not in splits:
+    is_split_off = "validation" not in splits
+    if is_split_off:
         try:
             splits |= split_off_validation(splits["train"], validation_fraction, random_state)
         except ValueError as error:
@@ -329,16 +428,22 @@ def load_dataset(
         warnings.warn(
             f"{path}: No validation part found, so {len(splits['validation'])} images, stratified "
             f"by emotion, were split off the training part (validation_fraction="
-            f"{validation_fraction}, random_state={random_state}).",
+            f"{validation_fraction}, random_state={random_state}). Networks that have learned this "
+            "data set elsewhere may know them.",
             UserWarning,
             stacklevel=2,
         )
-    return FerDataset(**splits)
+    return FerDataset(**splits, is_validation_split_off=is_split_off)
 
 
 def _read_opinions(
-    path: Path, opinions: str | os.PathLike[str], reading: Reading
+    path: Path, opinions: str | os.PathLike[str], reading: Reading, labels: Labels
 ) -> dict[str, Opinions]:
+    if labels.emotions != EMOTIONS:
+        raise ValueError(
+            f"opinions are of {', '.join(EMOTIONS)}, but label_order names "
+            f"{', '.join(labels.emotions)}. Leave one of the two out."
+        )
     if not reading.in_rows:
         raise ValueError(
             f"opinions go with the rows of fer2013.csv, but {path} holds pictures in files, which "
@@ -359,18 +464,12 @@ def _check_options(
         )
     if on_error not in ("raise", "skip"):
         raise ValueError(f'on_error must be "raise" or "skip", got {on_error!r}.')
-    if not (isinstance(validation_fraction, Real) and 0 < validation_fraction < 1):
-        raise ValueError(
-            f"validation_fraction must lie between 0 and 1, got {validation_fraction!r}."
-        )
-    if not (isinstance(random_state, Integral) and random_state >= 0):
-        raise ValueError(
-            f"random_state must be a whole number of at least 0, got {random_state!r}."
-        )
+    checked_number("validation_fraction", validation_fraction, above=0, below=1)
+    checked_whole_number("random_state", random_state, least=0)
 
 
-def split_off_validation(train: Split, fraction: float, seed: int) -> dict[str, Split]:
-    """Take ``fraction`` of every emotion's images, at random.
+def split_off_validation(train: Split, fraction: float, random_state: int) -> dict[str, Split]:
+    """Take `fraction` of every emotion's images, at random.
 
     Returns
     -------
@@ -382,7 +481,7 @@ def split_off_validation(train: Split, fraction: float, seed: int) -> dict[str, 
     ValueError
         If no emotion has two images.
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(random_state)
     chosen = np.zeros(len(train), dtype=bool)
     for label in np.unique(train.labels):
         members = rng.permutation(np.flatnonzero(train.labels == label))

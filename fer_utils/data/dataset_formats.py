@@ -3,44 +3,35 @@
 Each reader yields one :class:`~fer_utils.data.parsing.Record` per picture.
 """
 
-import csv as csv_format
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from tqdm.auto import tqdm
 
-from ..files import first_few
-from .archive import READ_ERRORS, Source
+from ..files import PICTURE_SUFFIXES, first_few, shortened
+from .archive import Source
+from .csv_dialects import columns_of, csv_names, read_chunks, tables_with
+from .labels import Labels
 from .parsing import (
-    LABEL_HELP,
     ReadingLog,
     Record,
     check_parts,
     decode_picture,
-    is_emotion,
-    parse_label,
     parse_pixels,
     parse_usage,
     part_of,
     part_of_csv,
 )
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-_LONGEST_HEADER = 10_000
 _PIXEL_COLUMNS = ("emotion", "pixels")
 _LIST_COLUMNS = ("image_id", "emotion")
 
 Parts = dict[str, tuple[np.ndarray, np.ndarray]]
-Reader = Callable[[Source, ReadingLog, bool], Iterator[Record]]
+Reader = Callable[[Source, Labels, ReadingLog, bool], Iterator[Record]]
 
-_PICTURE_SUFFIXES = set(
-    ".bmp .gif .jfif .jpe .jpeg .jpg .pgm .png .pnm .ppm .tif .tiff .webp".split()
-)
 # What may lie among pictures without being missed.
 _SIDE_SUFFIXES = {".csv", ".md", ".txt"}
 _SIDE_FILES = {"desktop.ini", "thumbs.db"}
@@ -64,13 +55,15 @@ class Reading(NamedTuple):
     in_rows: bool
 
 
-def read_source(path: Path, skip_bad: bool, progress: bool) -> Reading:
+def read_source(path: Path, labels: Labels, skip_bad: bool, progress: bool) -> Reading:
     """Read a data set of any known shape.
 
     Parameters
     ----------
     path : Path
         Folder, zip archive or CSV.
+    labels : Labels
+        What its labels stand for.
     skip_bad : bool
         Leave out bad entries and name them in the messages, rather than stop at the first.
     progress : bool
@@ -83,14 +76,14 @@ def read_source(path: Path, skip_bad: bool, progress: bool) -> Reading:
     Raises
     ------
     FileNotFoundError
-        If nothing stands at ``path``.
+        If nothing stands at `path`.
     ValueError
         If the shape is unknown, or an entry bad and not to be skipped.
     """
     log = ReadingLog(skip_bad)
     with Source(path) as source:
-        reader = _choose_reader(source)
-        parts = _collect(reader(source, log, progress))
+        reader = _choose_reader(source, labels)
+        parts = _collect(reader(source, labels, log, progress))
     return Reading(parts, log.messages(), in_rows=reader is _read_pixel_csv)
 
 
@@ -103,41 +96,68 @@ def _collect(records: Iterator[Record]) -> Parts:
     return {part: (np.stack(images[part]), np.array(labels[part], np.int64)) for part in images}
 
 
-def _choose_reader(source: Source) -> Reader:
+def _choose_reader(source: Source, labels: Labels) -> Reader:
     """Tell the shape by the names of the pictures' folders and the columns of the CSV files."""
-    emotions = {f.name for f in _folders(_pictures(source)) if is_emotion(f.name)}
-    # Numbers may just as well count off the pictures that a CSV lists.
-    if any(not name.isdecimal() for name in emotions):
+    folders = {folder.name for folder in _with_parents(_folders(_pictures(source)))}
+    if any(map(labels.is_name, folders)):
         return _read_emotion_folders
-    if _tables(source, *_PIXEL_COLUMNS):
+    if tables_with(source, *_PIXEL_COLUMNS):
         return _read_pixel_csv
-    if _tables(source, *_LIST_COLUMNS):
+    if tables_with(source, *_LIST_COLUMNS):
         return _read_listed_pictures
-    if emotions:
+    # Numbers come last: they may just as well count off the pictures that a CSV lists.
+    if any(map(labels.is_number, folders)):
         return _read_emotion_folders
     raise ValueError(_unknown_shape(source))
 
 
 def _unknown_shape(source: Source) -> str:
-    columns = [f"{csv} ({', '.join(_columns(source, csv)) or 'none'})" for csv in _csvs(source)]
+    csvs = csv_names(source)
+    columns = [f"{csv} ({_listed(columns_of(source, csv)) or 'none'})" for csv in csvs]
     seen = f"the columns of {first_few(columns)}" if columns else first_few(source.names)
     return (
         f"{source.path} holds no data set of a known shape, but {seen or 'nothing'}. Expected a "
         "CSV with the columns emotion, pixels and Usage; or pictures and a CSV with the columns "
-        "image_id and emotion; or pictures in folders such as train/happy."
+        "image_id and emotion; or pictures in folders such as train/happy, whose names, if they "
+        "are none of FER2013's emotions, label_order=('calm', ...) lists (on the command line "
+        "--label-order calm ...)."
     )
 
 
-def _read_emotion_folders(source: Source, log: ReadingLog, progress: bool) -> Iterator[Record]:
-    pictures = _pictures_by_emotion(source, log)
+def _listed(columns: Iterable[str]) -> str:
+    """Name some columns; where a file is no table, its first line may be anything."""
+    return first_few([shortened(column) for column in columns], 6)
+
+
+def _read_emotion_folders(
+    source: Source, labels: Labels, log: ReadingLog, progress: bool
+) -> Iterator[Record]:
+    pictures = _pictures_by_emotion(source, labels, log)
     parts = _parts_by_folder(source, pictures, log)
+    emotions = {name: PurePosixPath(name).parent.name for name in pictures}
+    _settle_numbers(source, labels, emotions.values(), log)
     for name in tqdm(pictures, desc="Reading pictures", disable=not progress):
         try:
             image = decode_picture(source.read(name))
         except ValueError as error:
             log.report_bad(f"{source.path}, {name}", error)
             continue
-        yield Record(parts[name] or "train", parse_label(PurePosixPath(name).parent.name), image)
+        yield Record(parts[name] or "train", labels.parse(emotions[name]), image)
+
+
+def _settle_numbers(
+    source: Source,
+    labels: Labels,
+    texts: Iterable[str],
+    log: ReadingLog,
+    *,
+    is_fer2013: bool = False,
+) -> None:
+    try:
+        assumed = labels.settle_numbers(texts, is_fer2013=is_fer2013)
+    except ValueError as error:  # no bad entry: none may be read before the order is known
+        raise ValueError(f"{source.path}: {error}") from None
+    log.notes += [assumed] if assumed else []
 
 
 def _parts_by_folder(source: Source, pictures: list[str], log: ReadingLog) -> dict[str, str | None]:
@@ -151,35 +171,62 @@ def _parts_by_folder(source: Source, pictures: list[str], log: ReadingLog) -> di
     return parts
 
 
-def _pictures_by_emotion(source: Source, log: ReadingLog) -> list[str]:
+def _pictures_by_emotion(source: Source, labels: Labels, log: ReadingLog) -> list[str]:
     """Name the pictures in folders of emotions, and note what is left out."""
     pictures = _pictures(source)
-    emotions = {folder for folder in _folders(source.names) if is_emotion(folder.name)}
+    emotions = _emotion_folders(source, labels)
     around = {parent for folder in emotions for parent in folder.parents}
-    unknown = sorted(_folders(pictures) - emotions - around)
-    if unknown:
-        raise ValueError(
-            f"{source.path}: the folder {str(unknown[0])!r} holds pictures but names no emotion, "
-            f"{LABEL_HELP} Rename the folder or take it out."
-        )
-    loose = [name for name in pictures if PurePosixPath(name).parent not in emotions]
+    for unknown in sorted(_folders(pictures) - emotions - around):
+        reason = f"it holds pictures but names no emotion, {labels.help}"
+        if labels.is_number(unknown.name):
+            reason = (
+                "it holds pictures but names no emotion: beside folders with names, numbers are "
+                "not read as labels. Move its pictures to where their emotion is named, or name, "
+                "or number, all folders alike."
+            )
+        log.report_bad(f"{source.path}, the folder {str(unknown)!r}", ValueError(reason))
+    loose = [name for name in pictures if PurePosixPath(name).parent in around - emotions]
     others = [n for n in source.names if PurePosixPath(n).parent in emotions and _is_other(n)]
-    tables = _tables(source, *_PIXEL_COLUMNS) + _tables(source, *_LIST_COLUMNS)
+    tables = tables_with(source, *_PIXEL_COLUMNS) + tables_with(source, *_LIST_COLUMNS)
     log.note_left_out("Pictures outside the folders of emotions", loose)
     log.note_left_out("Files of no known picture type", others)
     log.note_left_out("CSV files beside folders of emotions", tables)
     return [name for name in pictures if PurePosixPath(name).parent in emotions]
 
 
-def _read_pixel_csv(source: Source, log: ReadingLog, progress: bool) -> Iterator[Record]:
+def _emotion_folders(source: Source, labels: Labels) -> set[PurePosixPath]:
+    """Return the folders that are named after an emotion; where there is none, the numbered ones.
+
+    Beside names, numbers may be anything, such as the people in the pictures.
+    """
+    folders = _with_parents(_folders(source.names))
+    named = {folder for folder in folders if labels.is_name(folder.name)}
+    emotions = named or {folder for folder in folders if labels.is_number(folder.name)}
+    for folder in sorted(emotions):
+        if not emotions.isdisjoint(folder.parents):
+            raise ValueError(
+                f"{source.path}: the folder {str(folder)!r} lies in one of another emotion, so "
+                "which of the two its pictures show cannot be told. Move it out."
+            )
+    return emotions
+
+
+def _read_pixel_csv(
+    source: Source, labels: Labels, log: ReadingLog, progress: bool
+) -> Iterator[Record]:
     csv = _only_pixel_csv(source)
+    # With Usage it is FER2013's own form, and so its order.
+    is_fer2013 = "usage" in columns_of(source, csv)
+    chunks = read_chunks(source, csv, only="emotion")
+    texts = {text for chunk in chunks for text in chunk["emotion"]}
+    _settle_numbers(source, labels, texts, log, is_fer2013=is_fer2013)
     number = 0
-    for chunk in _chunks(source, csv, progress):
+    for chunk in read_chunks(source, csv, progress=progress):
         usages = chunk["usage"] if "usage" in chunk else ["Training"] * len(chunk)
         for emotion, pixels, usage in zip(chunk["emotion"], chunk["pixels"], usages, strict=True):
             number += 1
             try:
-                record = Record(parse_usage(usage), parse_label(emotion), parse_pixels(pixels))
+                record = Record(parse_usage(usage), labels.parse(emotion), parse_pixels(pixels))
             except ValueError as error:
                 log.report_bad(f"{source.path}, {csv}, data row {number}", error)
                 continue
@@ -188,24 +235,26 @@ def _read_pixel_csv(source: Source, log: ReadingLog, progress: bool) -> Iterator
 
 def _only_pixel_csv(source: Source) -> str:
     """Choose the CSV with Usage over its excerpts; of equals none can be preferred."""
-    tables = _tables(source, *_PIXEL_COLUMNS, "usage") or _tables(source, *_PIXEL_COLUMNS)
+    tables = tables_with(source, *_PIXEL_COLUMNS, "usage") or tables_with(source, *_PIXEL_COLUMNS)
     if len(tables) > 1:
         raise ValueError(
             f"{source.path} holds several CSV files with pixels: {first_few(tables)}. Give the "
             "path of the one to read."
         )
-    columns = set(_columns(source, tables[0]))
+    columns = set(columns_of(source, tables[0]))
     # Without Usage (as in the challenge's train.csv) all is training; but a column that is
     # neither may well be a misspelt Usage, and guessing would mix the parts up.
     if not {"emotion", "pixels", "usage"} <= columns and columns != {"emotion", "pixels"}:
         raise ValueError(
-            f"{source.path}: {tables[0]} has the columns {', '.join(sorted(columns))}, expected "
+            f"{source.path}: {tables[0]} has the columns {_listed(sorted(columns))}, expected "
             "emotion, pixels and Usage. Rename them in the first line."
         )
     return tables[0]
 
 
-def _read_listed_pictures(source: Source, log: ReadingLog, progress: bool) -> Iterator[Record]:
+def _read_listed_pictures(
+    source: Source, labels: Labels, log: ReadingLog, progress: bool
+) -> Iterator[Record]:
     pictures = _pictures(source)
     if not pictures:
         raise ValueError(
@@ -213,16 +262,21 @@ def _read_listed_pictures(source: Source, log: ReadingLog, progress: bool) -> It
             "or archive that holds both the CSV and the pictures."
         )
     by_id = _pictures_by_id(pictures)
+    rows = {csv: list(_rows(source, csv)) for csv in tables_with(source, *_LIST_COLUMNS)}
+    texts = [emotion for of_one in rows.values() for _, emotion in of_one]
+    _settle_numbers(source, labels, texts, log)
     unlisted = set(pictures)
     parts: dict[str, str | None] = {}
-    for csv in _tables(source, *_LIST_COLUMNS):
-        for image_id, emotion in _rows(source, csv, progress):
+    for csv, of_one in rows.items():
+        for image_id, emotion in tqdm(
+            of_one, desc=f"Reading pictures of {csv}", disable=not progress
+        ):
             try:
                 picture = _find_picture(by_id, image_id, part_of_csv(csv))
                 unlisted.discard(picture)
-                label, image = parse_label(emotion), decode_picture(source.read(picture))
+                label, image = labels.parse(emotion), decode_picture(source.read(picture))
             except ValueError as error:
-                log.report_bad(f"{source.path}, {csv}, image_id {image_id!r}", error)
+                log.report_bad(f"{source.path}, {csv}, image_id {shortened(image_id)!r}", error)
                 continue
             parts[picture] = part_of_csv(csv) or part_of(picture)
             yield Record(parts[picture] or "train", label, image)
@@ -230,12 +284,10 @@ def _read_listed_pictures(source: Source, log: ReadingLog, progress: bool) -> It
     log.note_left_out("Pictures that no CSV of image_id and emotion lists", sorted(unlisted))
 
 
-def _rows(source: Source, csv: str, progress: bool) -> Iterator[tuple[str, str]]:
+def _rows(source: Source, csv: str) -> Iterator[tuple[str, str]]:
     """Yield image_id and emotion of each row."""
-    rows: list[tuple[str, str]] = []
-    for chunk in _chunks(source, csv, progress=False):
-        rows += zip(chunk["image_id"], chunk["emotion"], strict=True)
-    yield from tqdm(rows, desc=f"Reading pictures of {csv}", disable=not progress)
+    for chunk in read_chunks(source, csv):
+        yield from zip(chunk["image_id"], chunk["emotion"], strict=True)
 
 
 def _pictures_by_id(pictures: list[str]) -> dict[str, list[str]]:
@@ -264,53 +316,15 @@ def _folders(names: list[str]) -> set[PurePosixPath]:
     return {PurePosixPath(name).parent for name in names}
 
 
+def _with_parents(folders: set[PurePosixPath]) -> set[PurePosixPath]:
+    return folders.union(*(folder.parents for folder in folders))
+
+
 def _is_other(name: str) -> bool:
     path = PurePosixPath(name.lower())
-    known = path.suffix in _PICTURE_SUFFIXES | _SIDE_SUFFIXES
+    known = path.suffix in PICTURE_SUFFIXES | _SIDE_SUFFIXES
     return not known and path.name not in _SIDE_FILES
 
 
 def _pictures(source: Source) -> list[str]:
-    return [n for n in source.names if PurePosixPath(n).suffix.lower() in _PICTURE_SUFFIXES]
-
-
-def _csvs(source: Source) -> list[str]:
-    return [name for name in source.names if name.lower().endswith(".csv")]
-
-
-def _tables(source: Source, *columns: str) -> list[str]:
-    """Name the CSV files that have these columns, except a competition's sample of an answer."""
-    return [
-        csv
-        for csv in _csvs(source)
-        if "submission" not in csv.lower() and set(columns) <= set(_columns(source, csv))
-    ]
-
-
-def _columns(source: Source, csv: str) -> list[str]:
-    """Read the first line only: an unrelated CSV may be empty or of any encoding."""
-    try:
-        with source.open(csv) as file:
-            head = file.read(_LONGEST_HEADER).decode("utf-8-sig", errors="replace")
-    except READ_ERRORS as error:
-        raise _unreadable(source, csv, error) from error
-    lines = csv_format.reader(head.lstrip().splitlines()[:1])
-    return [name.strip().lower() for name in next(lines, [])]
-
-
-def _chunks(source: Source, csv: str, progress: bool) -> Iterator["pd.DataFrame"]:
-    """Read a CSV as text, 1000 rows at a time, with stripped lower-case column names."""
-    import pandas as pd
-
-    bar = {"total": source.size(csv), "desc": f"Reading {csv}", "disable": not progress}
-    try:
-        with source.open(csv) as file, tqdm.wrapattr(file, "read", **bar) as stream:
-            for chunk in pd.read_csv(stream, dtype=str, na_filter=False, chunksize=1000):
-                yield chunk.rename(columns=lambda name: name.strip().lower())
-    # pandas' own errors about a file's contents are kinds of ValueError.
-    except (ValueError, *READ_ERRORS) as error:
-        raise _unreadable(source, csv, error) from error
-
-
-def _unreadable(source: Source, csv: str, error: Exception) -> ValueError:
-    return ValueError(f"{source.path}: {csv} is not a readable CSV ({error}). Get the file again.")
+    return [n for n in source.names if PurePosixPath(n).suffix.lower() in PICTURE_SUFFIXES]

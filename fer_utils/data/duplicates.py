@@ -1,5 +1,7 @@
 """Copies: the pictures of a data set that are the same in every pixel."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from .dataset import FerDataset
@@ -17,6 +19,13 @@ def find_duplicates(data: FerDataset) -> list[list[tuple[str, int]]]:
     list of list of (split name, index)
         One list per image that stands in the data set more than once, such as
         ``[("train", 17), ("train", 305), ("validation", 4)]``.
+
+    Examples
+    --------
+    >>> faces = np.zeros((2, 48, 48), np.uint8)
+    >>> split = fer.Split(faces, np.array([0, 3]))
+    >>> fer.find_duplicates(fer.FerDataset(split, split.take([0])))
+    [[('train', 0), ('train', 1), ('validation', 0)]]
     """
     places: dict[bytes, list[tuple[str, int]]] = {}
     for name, split in data.splits().items():
@@ -39,6 +48,14 @@ def drop_duplicates(data: FerDataset) -> FerDataset:
     Returns
     -------
     FerDataset
+
+    Examples
+    --------
+    >>> faces = np.zeros((3, 48, 48), np.uint8)
+    >>> faces[2] = 255
+    >>> split = fer.Split(faces, np.array([3, 3, 0]))
+    >>> len(fer.drop_duplicates(fer.FerDataset(split, split.take([2]))).train)
+    1
     """
     keep = np.ones(len(data.train), dtype=bool)
     for group in find_duplicates(data):
@@ -46,7 +63,7 @@ def drop_duplicates(data: FerDataset) -> FerDataset:
         leaks = len(in_train) < len(group)
         contradicts = len(set(data.train.labels[in_train])) > 1
         keep[in_train if leaks or contradicts else in_train[1:]] = False
-    return FerDataset(data.train.take(keep), data.validation, data.test)
+    return replace(data, train=data.train.take(keep))
 
 
 def stands_in_training(data: FerDataset, part: str = "validation") -> np.ndarray:

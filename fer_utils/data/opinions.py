@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..emotions import EMOTIONS
+from .csv_dialects import separator_of
 from .parsing import parse_usage
 
 if TYPE_CHECKING:
@@ -108,7 +109,9 @@ def _read_table(path: Path) -> "pd.DataFrame":
     import pandas as pd  # takes half a second, and who reads no opinions does without
 
     try:
-        table = pd.read_csv(path)
+        with path.open(encoding="utf-8-sig", errors="replace") as file:
+            separator = separator_of(file.readline())
+        table = pd.read_csv(path, sep=separator)
     except (ValueError, OSError) as error:  # pandas' own are kinds of ValueError
         raise ValueError(f"opinions: {path} is not a readable CSV ({error}).") from error
     table.columns = [str(name).strip().lower() for name in table.columns]

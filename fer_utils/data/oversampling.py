@@ -1,17 +1,22 @@
 """Balances the training part: SMOTE on images, and its plain rivals."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from numbers import Integral
 
 import numpy as np
-from imblearn.over_sampling import SMOTE, RandomOverSampler
-from imblearn.utils import check_sampling_strategy
 
 from ..argument_checks import checked_whole_number
 from ..emotions import EMOTIONS
+from ..extras import training_extra
 from .dataset import Split
 
+with training_extra():
+    from imblearn.over_sampling import SMOTE, RandomOverSampler
+    from imblearn.utils import check_sampling_strategy
+
 METHODS = ("smote", "random", "none")
+K_NEIGHBORS = 5
 
 _OPINION_SCALE = np.float32(1e-3)  # of 1, where pixels go up to 255
 
@@ -25,7 +30,7 @@ def oversample(
     split: Split,
     method: str = "smote",
     sampling_strategy: Strategy = "auto",
-    k_neighbors: int = 5,
+    k_neighbors: int = K_NEIGHBORS,
     random_state: int = 42,
     opinion_share: float = 0.0,
 ) -> Split:
@@ -65,9 +70,16 @@ def oversample(
     Raises
     ------
     TypeError
-        If ``split`` is no Split, or a number is no whole one.
+        If `split` is no Split, or a number is no whole one.
     ValueError
         If another argument is not one of the above, or an emotion has too few faces.
+
+    Examples
+    --------
+    >>> split = fer.load_dataset("tests/fixtures/tiny_fer2013.zip", progress=False).train
+    >>> balanced = fer.oversample(split, "random")
+    >>> max(split.counts().values()), set(balanced.counts().values())
+    (72, {72})
     """
     if not isinstance(split, Split):
         raise TypeError(f"split must be a Split such as data.train, got {type(split).__name__}.")
@@ -98,7 +110,7 @@ def _by_first_emotion(split: Split, opinion_share: float) -> Split:
     own = np.take_along_axis(targets, split.labels[:, None], axis=1)[:, 0]
     # Rounding must not decide between equals.
     first = np.where(own >= targets.max(axis=1) - 1e-6, split.labels, targets.argmax(axis=1))
-    return Split(split.images, first, split.opinions, split.elsewhere)
+    return replace(split, labels=first)
 
 
 def _cross_fade(split: Split, first: np.ndarray, smote: SMOTE) -> Split:
@@ -114,13 +126,14 @@ def _cross_fade(split: Split, first: np.ndarray, smote: SMOTE) -> Split:
     images = np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
     images = images.reshape(-1, *split.images.shape[1:])
     if split.opinions is None:
-        return Split(images, labels)
-    return Split(images, labels, *np.split(opinions / _OPINION_SCALE, [len(EMOTIONS)], axis=1))
+        return replace(split, images=images, labels=labels)
+    opinions, elsewhere = np.split(opinions / _OPINION_SCALE, [len(EMOTIONS)], axis=1)
+    return replace(split, images=images, labels=labels, opinions=opinions, elsewhere=elsewhere)
 
 
 def _faces_wanted(split: Split, strategy: Strategy) -> dict[int, int]:
     """Return the number of faces that each label is to have after the sampling."""
-    counts = np.bincount(split.labels, minlength=len(EMOTIONS)).tolist()
+    counts = list(split.counts().values())
     if np.count_nonzero(counts) < 2:
         raise ValueError(
             f"split must hold faces of two emotions or more to be balanced, got {split!r}."
@@ -128,7 +141,7 @@ def _faces_wanted(split: Split, strategy: Strategy) -> dict[int, int]:
     if callable(strategy):
         strategy = strategy(split.labels)
     if isinstance(strategy, Mapping):
-        return dict(_read_target(key, number, counts) for key, number in strategy.items())
+        return dict(_read_target(key, number, split.counts()) for key, number in strategy.items())
     if strategy not in _STRATEGIES:
         raise ValueError(
             f"sampling_strategy must be one of {', '.join(_STRATEGIES)}, or a dict of the number "
@@ -138,17 +151,18 @@ def _faces_wanted(split: Split, strategy: Strategy) -> dict[int, int]:
     return {int(label): counts[label] + int(number) for label, number in added.items()}
 
 
-def _read_target(key: object, number: object, counts: list[int]) -> tuple[int, int]:
+def _read_target(key: object, number: object, counts: dict[str, int]) -> tuple[int, int]:
     """Return label and number of one entry of a sampling_strategy."""
-    labels = {name: label for label, name in enumerate(EMOTIONS)}
+    names = list(counts)
+    labels = {name: label for label, name in enumerate(names)}
     label = labels.get(key, key)
     if label not in labels.values():
         raise ValueError(
-            f"sampling_strategy must be keyed by labels 0-{len(EMOTIONS) - 1} or by the names "
-            f"{', '.join(EMOTIONS)}, got {key!r}."
+            f"sampling_strategy must be keyed by labels 0-{len(names) - 1} or by the names "
+            f"{', '.join(names)}, got {key!r}."
         )
     label = int(label)
-    emotion, count = EMOTIONS[label], counts[label]
+    emotion, count = names[label], counts[names[label]]
     if count == 0:
         raise ValueError(
             f"sampling_strategy asks for faces of {emotion!r}, but split holds none to start "
@@ -165,9 +179,14 @@ def _read_target(key: object, number: object, counts: list[int]) -> tuple[int, i
 def _check_enough_faces(split: Split, wanted: dict[int, int], k_neighbors: int) -> None:
     for label, (emotion, count) in enumerate(split.counts().items()):
         if count < wanted.get(label, 0) and count <= k_neighbors:
-            lower = f"Lower k_neighbors to {count - 1} or less" if count > 1 else "Add faces"
+            lower = "Add faces"
+            if count > 1:
+                lower = (
+                    f"Lower k_neighbors to {count - 1} or less (on the command line --k-neighbors "
+                    f"{count - 1})"
+                )
             raise ValueError(
                 f"SMOTE with k_neighbors={k_neighbors} needs at least {k_neighbors + 1} faces of "
-                f"every emotion that grows, got {count} of {emotion!r}. {lower}, leave it out of "
-                "sampling_strategy, or use method='random'."
+                f"every emotion that grows, got {count} of {emotion!r}. {lower}, or draw copies "
+                "with method='random' (--method random)."
             )

@@ -1,4 +1,4 @@
-"""One picture of a data set: its label, its part, its pixels, and what is wrong with it."""
+"""One picture of a data set: its part, its pixels, and what is wrong with it."""
 
 import io
 import re
@@ -10,28 +10,11 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from ..emotions import EMOTIONS
-from ..files import first_few
-from ..images import load_image, to_gray
+from ..files import first_few, shortened
+from ..images import load_image, to_gray, what_is_missing
 
 IMAGE_SIZE = 48
 IMAGE_SHAPE = (IMAGE_SIZE, IMAGE_SIZE)
-
-_SYNONYMS = {
-    "anger": "angry",
-    "disgusted": "disgust",
-    "fearful": "fear",
-    "happiness": "happy",
-    "sadness": "sad",
-    "surprised": "surprise",
-    "neutrality": "neutral",
-}
-_LABELS = (
-    {name: label for label, name in enumerate(EMOTIONS)}
-    | {str(label): label for label in range(len(EMOTIONS))}
-    | {synonym: EMOTIONS.index(name) for synonym, name in _SYNONYMS.items()}
-)
-LABEL_HELP = f"expected one of {', '.join(EMOTIONS)}, or 0 to {len(EMOTIONS) - 1} in that order."
 
 # FER2013's own words for its parts: in the CSV's column Usage, and before a picture's number.
 _PART_OF_USAGE = {"training": "train", "publictest": "validation", "privatetest": "test"}
@@ -47,7 +30,7 @@ class Record(NamedTuple):
     """One labelled picture."""
 
     part: str  # "train", "validation" or "test"
-    label: int  # position in EMOTIONS
+    label: int  # position in the data set's emotions
     image: np.ndarray  # uint8 (48, 48)
 
 
@@ -60,11 +43,11 @@ class ReadingLog:
     notes: list[str] = field(default_factory=list)
 
     def report_bad(self, entry: str, reason: ValueError) -> None:
-        """Note that ``entry`` is unusable; raise ValueError unless it may be skipped."""
+        """Note that `entry` is unusable; raise ValueError unless it may be skipped."""
         if not self.skip_bad:
             raise ValueError(
-                f'{entry}: {reason} Repair or remove it, or pass on_error="skip" to leave out '
-                "such entries."
+                f'{entry}: {reason} Repair or remove it, or pass on_error="skip" (on the command '
+                "line --on-error skip) to leave out such entries."
             ) from reason
         self.bad.append(f"{entry}: {reason}")
 
@@ -79,25 +62,6 @@ class ReadingLog:
         return self.notes + (skipped if self.bad else [])
 
 
-def parse_label(text: str) -> int:
-    """Return the label that an emotion's name, synonym or number stands for.
-
-    Raises
-    ------
-    ValueError
-        If it is none of them.
-    """
-    label = _LABELS.get(text.strip().lower())
-    if label is None:
-        raise ValueError(f"unknown emotion {text!r}, {LABEL_HELP}")
-    return label
-
-
-def is_emotion(text: str) -> bool:
-    """Tell whether `parse_label` knows the text."""
-    return text.strip().lower() in _LABELS
-
-
 def parse_usage(text: str) -> str:
     """Return the part that a word of FER2013's column Usage stands for.
 
@@ -109,7 +73,7 @@ def parse_usage(text: str) -> str:
     part = _PART_OF_USAGE.get(text.strip().lower())
     if part is None:
         raise ValueError(
-            f"unknown Usage {text!r}, expected Training, PublicTest (validation) or "
+            f"unknown Usage {shortened(text)!r}, expected Training, PublicTest (validation) or "
             "PrivateTest (test)."
         )
     return part
@@ -127,13 +91,19 @@ def parse_pixels(text: str) -> np.ndarray:
     try:
         values = bytes(map(int, words))
     except ValueError:
-        position = next(i for i, w in enumerate(words) if not (w.isdecimal() and int(w) <= 255))
+        position, word = next(pair for pair in enumerate(words) if not _is_pixel(pair[1]))
         raise ValueError(
-            f"pixel {position + 1} is {words[position]!r}, expected a whole number from 0 to 255."
+            f"pixel {position + 1} is {shortened(word)!r}, expected whole numbers from 0 to 255 "
+            "with blanks between them."
         ) from None
     if len(values) != IMAGE_SIZE**2:
         raise ValueError(f"{len(values)} pixels, expected {IMAGE_SIZE**2} (48 x 48).")
     return np.frombuffer(values, np.uint8).reshape(IMAGE_SHAPE)
+
+
+def _is_pixel(word: str) -> bool:
+    # Python refuses to read a number of thousands of digits.
+    return word.isdecimal() and len(word) < 10 and int(word) <= 255
 
 
 def part_of(entry: str) -> str | None:
@@ -204,7 +174,8 @@ def decode_picture(data: bytes) -> np.ndarray:
         raise
     except UnidentifiedImageError as error:
         # Pillow's own message would show the address of a buffer.
-        raise ValueError("not a readable picture (its bytes are of no known format).") from error
+        why = what_is_missing(io.BytesIO(data)) or "its bytes are of no known format"
+        raise ValueError(f"not a readable picture ({why}).") from error
     # On damaged bytes Pillow's decoders raise nearly anything.
     except Exception as error:
         raise ValueError(f"not a readable picture ({error}).") from error

@@ -1,6 +1,10 @@
 """Measures networks; see ``--help``."""
 
-from .metrics import main
+import sys
 
 if __name__ == "__main__":
+    try:
+        from .metrics import main
+    except ImportError as error:
+        sys.exit(f"error: {error}")
     main()

@@ -4,20 +4,24 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import minimize_scalar
-from sklearn.metrics import log_loss
-from sklearn.model_selection import KFold
 
 from ..emotions import EMOTIONS
+from ..extras import training_extra
 from ..network.vote import apply_temperature
 
+with training_extra():
+    from scipy.optimize import minimize_scalar
+    from scipy.special import log_softmax
+    from sklearn.model_selection import KFold
+
 BINS = 15
-# By the networks' names, each of the shape (n, 7).
+FOLDS = 5
+# By the networks' names, each of the shape (n, emotions).
 Probabilities = Mapping[str, np.ndarray]
 
 
 def check_probabilities(probabilities: Probabilities, labels: np.ndarray) -> None:
-    """Raise ValueError unless there is a network, and each gives each label's face a row of 7."""
+    """Raise ValueError unless there is a network, and each gives each label's face a row."""
     if not probabilities:
         raise ValueError("probabilities must hold those of one network at least, got none.")
     for name, each in probabilities.items():
@@ -25,15 +29,19 @@ def check_probabilities(probabilities: Probabilities, labels: np.ndarray) -> Non
 
 
 def _check_rows(argument: str, rows: np.ndarray, labels: np.ndarray) -> None:
-    emotions = len(EMOTIONS)
-    if not np.isin(labels, range(emotions)).all():
+    shape = np.shape(rows)
+    is_table = len(shape) == 2
+    # With a column missing, rows do not sum to 1.
+    fits = is_table and (shape[1] == len(EMOTIONS) or np.allclose(rows.sum(axis=1), 1, atol=0.01))
+    if not fits or shape[0] != len(labels) or len(labels) == 0:
         raise ValueError(
-            f"labels must be whole numbers from 0 to {emotions - 1}, got {np.unique(labels)}."
+            f"{argument} must have a row of {len(EMOTIONS)} for each of the {len(labels)} labels, "
+            "at least one, or of as many as there are other emotions, summing to 1; "
+            f"got the shape {shape}."
         )
-    if np.shape(rows) != (len(labels), emotions) or len(labels) == 0:
+    if not np.isin(labels, range(shape[1])).all():
         raise ValueError(
-            f"{argument} must have a row of {emotions} for each of the {len(labels)} labels, at "
-            f"least one, got the shape {np.shape(rows)}."
+            f"labels must be whole numbers from 0 to {shape[1] - 1}, got {np.unique(labels)}."
         )
     if not np.greater_equal(rows, 0).all():
         raise ValueError(f"{argument} must be 0 or above, got NaN or negative numbers.")
@@ -46,7 +54,7 @@ def calibration_bins(
 
     Parameters
     ----------
-    probabilities : ndarray, shape (n, 7)
+    probabilities : ndarray, shape (n, emotions)
     labels : ndarray of int, shape (n,)
     bins : int
 
@@ -87,23 +95,24 @@ def expected_calibration_error(
 
 
 def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """Return the temperature that makes probabilities (n, 7) fit labels (n,) best.
+    """Return the temperature that makes probabilities (n, emotions) fit labels (n,) best.
 
     The one with the lowest log loss, between 0.2 and 5 (Guo et al., 2017). Raises as
     `calibration_bins` does.
     """
     _check_rows("probabilities", probabilities, labels)
+    logits = np.log(np.maximum(probabilities, np.finfo(np.float32).tiny, dtype=np.float64))
 
+    # Not scikit-learn's: it checks its arguments for ten times as long as it computes.
     def loss(log_temperature: float) -> float:
-        tempered = apply_temperature(probabilities, np.exp(log_temperature)).astype(np.float64)
-        tempered /= tempered.sum(axis=1, keepdims=True)
-        return log_loss(labels, tempered, labels=range(len(EMOTIONS)))
+        tempered = log_softmax(logits / np.exp(log_temperature), axis=1)
+        return -tempered[np.arange(len(labels)), labels].mean()
 
     return float(np.exp(minimize_scalar(loss, bounds=np.log([0.2, 5]), method="bounded").x))
 
 
 def cross_fitted(
-    probabilities: np.ndarray, labels: np.ndarray, *, folds: int = 5, seed: int = 42
+    probabilities: np.ndarray, labels: np.ndarray, *, folds: int = FOLDS, seed: int = 42
 ) -> np.ndarray:
     """Temper each fold of the faces with the temperature that fits the other folds.
 
@@ -111,7 +120,7 @@ def cross_fitted(
 
     Returns
     -------
-    ndarray, shape (n, 7)
+    ndarray, shape (n, emotions)
         In the order of `probabilities`.
 
     Raises
@@ -145,7 +154,7 @@ def coverage_curve(probabilities: np.ndarray, labels: np.ndarray) -> pd.DataFram
 
     Parameters
     ----------
-    probabilities : ndarray, shape (n, 7)
+    probabilities : ndarray, shape (n, emotions)
     labels : ndarray of int, shape (n,)
 
     Returns

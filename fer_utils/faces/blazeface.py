@@ -2,6 +2,7 @@
 
 import atexit
 import hashlib
+import importlib
 import importlib.metadata
 import os
 import re
@@ -11,19 +12,24 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from queue import SimpleQueue
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from ..files import SAVED_MODELS
+from ..processes import stop_if_too_late
+from ..quiet import quiet
 from .boxes import KEYPOINTS, FaceBox
-from .views import View
+from .views import VIEW_PX, View
 
 DETECTOR_FILE = SAVED_MODELS / "face_detector" / "face_detection_short_range.tflite"
 DETECTOR_SHA256 = "bbff11cebd1eb27a1e004cae0b0e63ec8c551cbf34a4451148b4908b8db3eca8"
 
 _PIP_REMEDY = "pip install mediapipe==0.10.32"
 _APT_REMEDY = "apt-get install libegl1 libgles2 libgl1 libglib2.0-0"
+_FOR_DRAWING_AND_SOUND = ("cv2", "matplotlib.pyplot", "sounddevice")
+_OF_TENSORFLOW = "tensorflow.tools.docs"
 # Few enough to be made quickly.
 _MOST_DETECTORS = 4
 
@@ -64,40 +70,56 @@ def read_detector_file() -> bytes:
     Raises
     ------
     FileNotFoundError
-        The file is missing.
+        If the file is missing.
     ValueError
-        The file is not the one that was shipped.
+        If the file is not the one that was shipped.
     """
-    remedy = "fetch saved_models/face_detector from the repository again"
+    remedy = "install fer_utils anew, or fetch saved_models/face_detector from the repository"
     if not DETECTOR_FILE.is_file():
         raise FileNotFoundError(
-            f"there is no face detector's file {str(DETECTOR_FILE)!r}; {remedy}"
+            f"there is no face detector's file {str(DETECTOR_FILE)!r}; {remedy}."
         )
     content = DETECTOR_FILE.read_bytes()
     if hashlib.sha256(content).hexdigest() != DETECTOR_SHA256:
         raise ValueError(
             f"the face detector's file {str(DETECTOR_FILE)!r} was changed or damaged: "
-            f"its SHA-256 is not {DETECTOR_SHA256}; {remedy}"
+            f"its SHA-256 is not {DETECTOR_SHA256}; {remedy}."
         )
     return content
 
 
-@contextmanager
-def _without_tensorflow() -> Iterator[None]:
-    """Keep MediaPipe from importing TensorFlow, which takes seconds.
+class _Later(ModuleType):
+    """Stands in for a module until something of it is asked for, and imports it then."""
 
-    It asks only for a decorator of TensorFlow's documentation tools and does without where they
-    are missing; None in `sys.modules` stands for missing.
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # asked for by whoever looks through all modules
+            raise AttributeError(name)
+        _leave(self.__name__, self)
+        return getattr(importlib.import_module(self.__name__), name)
+
+
+@contextmanager
+def _only_for_detection() -> Iterator[None]:
+    """Keep MediaPipe from importing what it draws and listens with, and TensorFlow.
+
+    The former are two thirds of its own import. Of TensorFlow, which takes seconds, it asks only
+    for a decorator of the documentation tools and does without where they are missing; None in
+    `sys.modules` stands for missing.
     """
-    asked_for = "tensorflow.tools.docs"
-    if asked_for in sys.modules:
-        yield
-        return
-    sys.modules[asked_for] = None
+    later = {name: _Later(name) for name in _FOR_DRAWING_AND_SOUND}
+    stand_ins = {n: m for n, m in {**later, _OF_TENSORFLOW: None}.items() if n not in sys.modules}
+    sys.modules.update(stand_ins)
     try:
         yield
     finally:
-        del sys.modules[asked_for]
+        for name, module in stand_ins.items():
+            _leave(name, module)
+
+
+def _leave(name: str, stand_in: ModuleType | None) -> None:
+    """Let the module itself be imported, unless it has been."""
+    if name in sys.modules and sys.modules[name] is stand_in:
+        del sys.modules[name]
 
 
 def _create_detector(model: bytes, min_score: float) -> Any:
@@ -106,10 +128,10 @@ def _create_detector(model: bytes, min_score: float) -> Any:
     Raises
     ------
     ImportError
-        MediaPipe, or a system library that it needs, is not installed.
+        If MediaPipe, or a system library that it needs, is not installed.
     """
     try:
-        with _without_tensorflow():
+        with _only_for_detection():
             from mediapipe.tasks.python import BaseOptions, vision
 
         options = vision.FaceDetectorOptions(
@@ -126,6 +148,9 @@ def _create_detector(model: bytes, min_score: float) -> Any:
             f"MediaPipe needs a system library that cannot be loaded ({error}); "
             f"on Debian and Ubuntu: {_APT_REMEDY}"
         ) from error
+    except RuntimeError as error:
+        stop_if_too_late(error)
+        raise
     _open_detectors.add(detector)
     return detector
 
@@ -136,8 +161,16 @@ def _close_detector(detector: Any) -> None:
     _open_detectors.discard(detector)
 
 
+def _look_at(pixels: np.ndarray, detector: Any) -> list[Any]:
+    import mediapipe
+
+    return detector.detect(mediapipe.Image(mediapipe.ImageFormat.SRGB, pixels)).detections
+
+
 class Viewer:
     """Looks at views with several detectors at once, so that no core is idle.
+
+    It serves the process that made it; its threads do not come along into a forked child.
 
     Parameters
     ----------
@@ -145,23 +178,29 @@ class Viewer:
         The detector's file, as `read_detector_file` returns it.
     min_score : float
         Faces with a lower score than this, from 0 to 1, are left out.
+    cores : int
+        How many cores to keep busy.
 
     Raises
     ------
     ImportError
-        MediaPipe, or a system library that it needs, is not installed.
+        If MediaPipe, or a system library that it needs, is not installed.
     """
 
-    def __init__(self, model: bytes, min_score: float) -> None:
+    def __init__(self, model: bytes, min_score: float, cores: int) -> None:
         # One more than cores: each waits now and then for another of MediaPipe's threads.
-        count = min(1 + (os.cpu_count() or 1), _MOST_DETECTORS)
-        detectors = [_create_detector(model, min_score) for _ in range(count)]
+        count = min(1 + cores, _MOST_DETECTORS)
+        with quiet():
+            detectors = [_create_detector(model, min_score) for _ in range(count)]
+            for detector in detectors:  # it starts in threads of its own, for which a look waits
+                _look_at(np.zeros((VIEW_PX, VIEW_PX, 3), np.uint8), detector)
+        self.process = os.getpid()
         self._idle: SimpleQueue[Any] = SimpleQueue()
         for detector in detectors:
             self._idle.put(detector)
         self._threads = ThreadPoolExecutor(count, thread_name_prefix="face_detector")
         # Also when nobody calls `close`.
-        self._release = weakref.finalize(self, _release, self._threads, detectors)
+        self._release = weakref.finalize(self, _release, self.process, self._threads, detectors)
         self._release.atexit = False  # `_close_all` closes what is open then
 
     def look(
@@ -170,11 +209,24 @@ class Viewer:
         """Find the faces in each view, in px of the picture of `picture_size` (width, height).
 
         A generator lets the detectors look at the first views while it makes the others.
+
+        Raises
+        ------
+        ValueError
+            If another thread has closed it, or the program is ending.
         """
-        sights = [(view, self._threads.submit(self._detect, view)) for view in views]
-        return [
-            (view, _to_face_boxes(sight.result(), view, picture_size)) for view, sight in sights
-        ]
+        try:
+            sights = [(view, self._threads.submit(self._detect, view)) for view in views]
+            return [
+                (view, _to_face_boxes(sight.result(), view, picture_size)) for view, sight in sights
+            ]
+        except RuntimeError as error:
+            if not self._release.alive:
+                raise ValueError(
+                    "this FaceDetector was closed meanwhile; make a new one with FaceDetector()."
+                ) from error
+            stop_if_too_late(error)
+            raise
 
     def close(self) -> None:
         """Free the detectors' memory. Closing twice does no harm."""
@@ -182,17 +234,16 @@ class Viewer:
 
     def _detect(self, view: View) -> list[Any]:
         """Let the next idle detector look: none of them can do two things at once."""
-        import mediapipe
-
         detector = self._idle.get()
         try:
-            image = mediapipe.Image(mediapipe.ImageFormat.SRGB, view.pixels)
-            return detector.detect(image).detections
+            return _look_at(view.pixels, detector)
         finally:
             self._idle.put(detector)
 
 
-def _release(threads: ThreadPoolExecutor, detectors: Iterable[Any]) -> None:
+def _release(process: int, threads: ThreadPoolExecutor, detectors: Iterable[Any]) -> None:
+    if process != os.getpid():
+        return  # a forked child, which would wait for threads that are not there
     threads.shutdown()
     for detector in detectors:
         _close_detector(detector)

@@ -24,7 +24,14 @@ class FaceBox:
     Raises
     ------
     ValueError
-        The box has no area, or a key point is missing.
+        If the box has no area, or a key point is missing.
+
+    Examples
+    --------
+    >>> from skimage.data import astronaut
+    >>> face = fer.FaceDetector().detect(astronaut())[0]
+    >>> len(face.box), sorted(face.keypoints)[:2]
+    (4, ['left_ear', 'left_eye'])
     """
 
     box: tuple[int, int, int, int]
@@ -34,11 +41,11 @@ class FaceBox:
     def __post_init__(self) -> None:
         if len(self.box) != 4 or min(self.box[2:]) <= 0:
             raise ValueError(
-                f"box must be (x, y, width, height) in px with a positive size, got {self.box}"
+                f"box must be (x, y, width, height) in px with a positive size, got {self.box}."
             )
         missing = [name for name in KEYPOINTS if name not in self.keypoints]
         if missing:
-            raise ValueError(f"keypoints must hold each name in KEYPOINTS, {missing} is missing")
+            raise ValueError(f"keypoints must hold each name in KEYPOINTS, {missing} is missing.")
 
 
 def overlap(one: FaceBox, other: FaceBox) -> float:

@@ -5,18 +5,19 @@ import math
 import numpy as np
 from PIL import Image
 
+from ..argument_checks import checked_whole_number
 from ..images import ImageSource, load_image, to_gray
 from .boxes import KEYPOINTS, FaceBox
 
 # How FER2013's frame is placed on a face: its centre and its side, each a sum of the key points
 # with these weights (see `_frame_in_picture`). tests/benchmarks/bench_crop.py prints them.
 _FRAME_WEIGHTS = {
-    "right_eye": (-0.285 - 0.239j, 6.271 - 0.997j),
-    "left_eye": (-0.285 + 0.239j, -6.271 - 0.997j),
-    "nose_tip": (0.608 + 0.000j, 0.000 + 1.728j),
-    "mouth_center": (0.196 + 0.000j, 0.000 - 0.774j),
-    "right_ear": (0.383 + 0.308j, -4.531 + 0.521j),
-    "left_ear": (0.383 - 0.308j, 4.531 + 0.521j),
+    "right_eye": (-0.330 - 0.292j, 5.645 - 0.913j),
+    "left_eye": (-0.330 + 0.292j, -5.645 - 0.913j),
+    "nose_tip": (0.662 + 0.000j, 0.000 + 1.527j),
+    "mouth_center": (0.180 + 0.000j, 0.000 - 0.754j),
+    "right_ear": (0.409 + 0.344j, -4.177 + 0.526j),
+    "left_ear": (0.409 - 0.344j, 4.177 + 0.526j),
 }
 
 
@@ -47,14 +48,23 @@ def crop_face(image: ImageSource, face: FaceBox, size: int = 48) -> np.ndarray:
 
     Raises
     ------
-    FileNotFoundError, TypeError
-        As `load_image` raises them.
+    FileNotFoundError
+        As `load_image` raises it.
+    TypeError
+        As `load_image` raises it, or if `size` is no whole number.
     ValueError
-        As `load_image` raises it; `face` lies outside the picture, its key points
-        coincide, or `size` is no whole number above 0.
+        As `load_image` raises it, or if `face` lies outside the picture, its key points
+        coincide, or `size` is below 1.
+
+    Examples
+    --------
+    >>> from skimage.data import astronaut
+    >>> face = fer.FaceDetector().detect(astronaut())[0]
+    >>> crop = fer.crop_face(astronaut(), face)
+    >>> crop.shape, crop.dtype
+    ((48, 48), dtype('uint8'))
     """
-    if not isinstance(size, int) or size < 1:
-        raise ValueError(f"size must be a whole number of px, at least 1, got {size!r}")
+    size = checked_whole_number("size", size, least=1, hint=" px")
     pixels = load_image(image)
     _check_inside(face, pixels)
     origin, side = _frame_in_picture(face)
@@ -64,13 +74,59 @@ def crop_face(image: ImageSource, face: FaceBox, size: int = 48) -> np.ndarray:
     return _resample(cut, origin - corner, side, size, oversampling)
 
 
+def crop_whole(image: ImageSource, size: int = 48) -> np.ndarray:
+    """Return a picture that is a face and nothing else, in grey, as a crop of `crop_face`.
+
+    A picture of that size keeps its pixels. Others are scaled, their pixels averaged where it
+    shrinks; one that is not square keeps its shape, and its border is repeated on the shorter
+    sides.
+
+    Parameters
+    ----------
+    image : str, Path, PIL.Image.Image or numpy.ndarray
+        Any picture that `load_image` takes: a face cut out by a tracker, or one of FER2013.
+    size : int
+        Side of the crop in px.
+
+    Returns
+    -------
+    numpy.ndarray
+        uint8, shape (size, size).
+
+    Raises
+    ------
+    FileNotFoundError
+        As `load_image` raises it.
+    TypeError
+        As `load_image` raises it, or if `size` is no whole number.
+    ValueError
+        As `load_image` raises it, or if all pixels are the same, or `size` is below 1.
+
+    Examples
+    --------
+    >>> face = np.arange(48 * 48, dtype=np.uint16).reshape(48, 48) * 28
+    >>> crop_whole(face).shape, crop_whole(face[:, :30], size=64).shape
+    ((48, 48), (64, 64))
+    """
+    size = checked_whole_number("size", size, least=1, hint=" px")
+    gray = to_gray(load_image(image))
+    if gray.min() == gray.max():
+        raise ValueError("image shows no face: all its pixels are the same.")
+    height, width = gray.shape
+    longer = max(height, width)
+    fitted = (max(1, round(width * size / longer)), max(1, round(height * size / longer)))
+    scaled = np.array(Image.fromarray(gray).resize(fitted, Image.Resampling.BICUBIC))
+    margins = [((size - side) // 2, -((side - size) // 2)) for side in scaled.shape]
+    return np.pad(scaled, margins, mode="edge")
+
+
 def _check_inside(face: FaceBox, pixels: np.ndarray) -> None:
     x, y, w, h = face.box
     height, width = pixels.shape[:2]
     if x < 0 or y < 0 or x + w > width or y + h > height:
         raise ValueError(
             f"face must lie inside the picture of {width}x{height} px, its box is {face.box}; "
-            "pass the picture in which it was found"
+            "pass the picture in which it was found."
         )
 
 
@@ -85,7 +141,7 @@ def _frame_in_picture(face: FaceBox) -> tuple[complex, complex]:
     # From the middle, so that the weights' rounding does not grow with the place in the picture.
     center, side = (points - middle) @ weights
     if not abs(side) >= 1:
-        raise ValueError("face cannot be framed: its key points are within about one pixel")
+        raise ValueError("face cannot be framed: its key points are within about one pixel.")
     return complex(middle + center - side * (0.5 + 0.5j)), complex(side)
 
 

@@ -1,14 +1,17 @@
 """The face detector: looks at a picture with MediaPipe and returns the faces found."""
 
 import math
+import os
 import warnings
 from collections.abc import Sequence
 from itertools import chain
+from typing import Any
 
 from PIL import Image
 
-from ..argument_checks import checked_share
+from ..argument_checks import checked_flag, checked_share, checked_whole_number
 from ..images import ImageSource, load_image
+from ..processes import usable_cores
 from .blazeface import Viewer, metrics_warning, read_detector_file
 from .boxes import FaceBox, is_same_face, merge_faces, overlap
 from .views import VIEW_PX, View, shrink, tiles, window_around
@@ -43,7 +46,8 @@ class FaceDetector:
     face counts when it is seen again in a closer look at its own surroundings, which places its
     eyes and its mouth more precisely. What share of the faces of each size is found that way,
     tests/benchmarks/bench_detection.py prints. Close it with `close()`, or use it in a `with`
-    statement.
+    statement. Pickled and copied, it is its settings, and is made anew from them; so it is in a
+    forked child.
 
     Parameters
     ----------
@@ -57,28 +61,46 @@ class FaceDetector:
         looked at as a whole, and in larger ones the tiles grow with the picture, so that a look
         at it takes about the same time. With `thorough`, tiles of a fixed, smaller size cover
         any picture; the time grows with its area.
+    threads : int, optional
+        How many cores to keep busy, where several views are looked at; at most 3. By default all
+        that the process may use.
 
     Raises
     ------
     ValueError
-        `min_score` is outside 0-1, or the detector's file is not the one that was shipped.
+        If `min_score` is outside 0-1, `threads` below 1, or the detector's file is not the one
+        that was shipped.
     TypeError
-        `min_score` is no number, or `thorough` is neither True nor False.
+        If `min_score` is no number, `threads` no whole number, or `thorough` is neither True nor
+        False.
     FileNotFoundError
-        The detector's file is missing.
+        If the detector's file is missing.
     ImportError
-        MediaPipe, or a system library that it needs, is not installed.
+        If MediaPipe, or a system library that it needs, is not installed.
+
+    Examples
+    --------
+    >>> from skimage.data import astronaut
+    >>> with_faces = fer.FaceDetector().detect(astronaut())
+    >>> len(with_faces), with_faces[0].score > 0.9
+    (1, True)
     """
 
-    def __init__(self, min_score: float = MIN_SCORE, *, thorough: bool = False) -> None:
-        if not isinstance(thorough, bool):
-            raise TypeError(f"thorough must be True or False, got {thorough!r}")
+    def __init__(
+        self,
+        min_score: float = MIN_SCORE,
+        *,
+        thorough: bool = False,
+        threads: int | None = None,
+    ) -> None:
+        self.thorough = checked_flag("thorough", thorough)
+        self._threads = (
+            None if threads is None else checked_whole_number("threads", threads, least=1)
+        )
         if warning := metrics_warning():
             warnings.warn(warning, stacklevel=2)
         self.min_score = checked_share("min_score", min_score)
-        self.thorough = thorough
-        worth_a_look = min(_WORTH_A_LOOK, self.min_score)
-        self._viewer: Viewer | None = Viewer(read_detector_file(), worth_a_look)
+        self._viewer: Viewer | None = self._new_viewer()
 
     def detect(self, image: ImageSource) -> list[FaceBox]:
         """Find the faces in a picture.
@@ -153,9 +175,29 @@ class FaceDetector:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _open(self, image: ImageSource) -> Image.Image:
+    def __getstate__(self) -> dict[str, Any]:
+        self._refuse_if_closed()
+        return {
+            "min_score": self.min_score,
+            "thorough": self.thorough,
+            "threads": self._threads,
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(**state)
+
+    def _new_viewer(self) -> Viewer:
+        worth_a_look = min(_WORTH_A_LOOK, self.min_score)
+        return Viewer(read_detector_file(), worth_a_look, self._threads or usable_cores())
+
+    def _refuse_if_closed(self) -> None:
         if self._viewer is None:
-            raise ValueError("this FaceDetector is closed; make a new one with FaceDetector()")
+            raise ValueError("this FaceDetector is closed; make a new one with FaceDetector().")
+
+    def _open(self, image: ImageSource) -> Image.Image:
+        self._refuse_if_closed()
+        if self._viewer.process != os.getpid():  # in a forked child
+            self._viewer = self._new_viewer()
         return Image.fromarray(load_image(image))
 
     def _look_everywhere(self, picture: Image.Image) -> tuple[list[FaceBox], list[FaceBox]]:
@@ -231,7 +273,7 @@ def _in_order(faces: Sequence[FaceBox]) -> list[FaceBox]:
 def _check_faces(faces: object, picture_size: tuple[int, int]) -> None:
     if not isinstance(faces, Sequence) or not all(isinstance(face, FaceBox) for face in faces):
         raise TypeError(
-            f"faces must be a list of FaceBox, as detect and follow return it, got {_kind(faces)}"
+            f"faces must be a list of FaceBox, as detect and follow return it, got {_kind(faces)}."
         )
     width, height = picture_size
     for x, y, w, h in (face.box for face in faces):
@@ -239,7 +281,7 @@ def _check_faces(faces: object, picture_size: tuple[int, int]) -> None:
             raise ValueError(
                 f"faces must lie inside the picture of {width}x{height} px, one has the box "
                 f"{(x, y, w, h)}; follow faces between pictures of the same size, and call "
-                "detect when it changes"
+                "detect when it changes."
             )
 
 

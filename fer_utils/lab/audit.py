@@ -1,25 +1,35 @@
 """A data set looked over: copies, contradictions, blanks, light, mean faces, and a map of it."""
 
+import contextlib
+import io
+import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-import keras
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
-from sklearn.decomposition import PCA
-from sklearn.manifold import TSNE
-from sklearn.metrics import confusion_matrix
+from tqdm.auto import tqdm
 
 from ..data.dataset import FerDataset, Split
 from ..data.duplicates import find_duplicates
-from ..emotions import EMOTION_COLORS, EMOTIONS
-from ..plots.axes import new_grid, panels
+from ..emotions import EMOTIONS, colors_of
+from ..extras import training_extra
+from ..plots.axes import MATRIX_SIZE, new_grid, panels, write_in_cells
+from ..plots.evaluation import name_confusion_axes
+from ..quiet_keras import keras
+
+with training_extra():
+    import seaborn as sns
+    from sklearn.decomposition import PCA
+    from sklearn.manifold import TSNE
+    from sklearn.metrics import confusion_matrix
 
 _MAPPED_COMPONENTS = 50  # as van der Maaten and Hinton reduce their data before t-SNE
 _PERPLEXITY = 30  # of t-SNE; it must be below the number of faces
+_ITERATIONS = 1000  # of t-SNE, scikit-learn's own number
 _BATCH = 64
+_LARGEST_DOT = 60  # of a feature map, in square points
 
 
 def audit_table(data: FerDataset) -> pd.DataFrame:
@@ -75,7 +85,8 @@ def contradictions(data: FerDataset) -> pd.DataFrame:
     for group in find_duplicates(data):
         labels = sorted({int(splits[name].labels[index]) for name, index in group})
         if len(labels) > 1:
-            rows.append((*group[0], len(group), ", ".join(EMOTIONS[label] for label in labels)))
+            names = ", ".join(data.emotions[label] for label in labels)
+            rows.append((*group[0], len(group), names))
     return pd.DataFrame(rows, columns=["split", "index", "copies", "labels"])
 
 
@@ -152,17 +163,17 @@ def plot_opinions(split: Split, *, ax: Axes | None = None) -> Axes:
     decided = majority >= 0
     if not decided.any():
         raise ValueError("split must hold a face of which most people said the same, got none.")
-    ax = panels(ax, 1, size=(6.5, 5.5))[0]
+    ax = panels(ax, 1, size=MATRIX_SIZE)[0]
     counts = confusion_matrix(split.labels[decided], majority[decided], labels=range(len(EMOTIONS)))
     shares = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     names = [f"{name} ({n})" for name, n in zip(EMOTIONS, counts.sum(axis=1), strict=True)]
-    style = {"cmap": "Blues", "vmin": 0, "vmax": 100, "square": True, "cbar": False}
-    sns.heatmap(
-        shares, annot=True, fmt=".0f", xticklabels=EMOTIONS, yticklabels=names, ax=ax, **style
-    )
+    image = ax.imshow(shares, cmap="Blues", vmin=0, vmax=100, aspect="auto")
+    write_in_cells(image, [[f"{share:.0f}" if share else "" for share in row] for row in shares])
+    name_confusion_axes(ax)
+    ax.set_yticks(range(len(EMOTIONS)), names)
     ax.set(
-        xlabel="what most people see",
-        ylabel="label (faces)",
+        xlabel="What most people see",
+        ylabel="Label (faces)",
         title="What people see in a label's faces, in per cent",
     )
     return ax
@@ -184,13 +195,14 @@ def plot_light(split: Split) -> np.ndarray:
     _check_faces(split)
     faces = pd.DataFrame(
         {
-            "emotion": np.array(EMOTIONS)[split.labels],
+            "emotion": np.array(split.emotions)[split.labels],
             "Brightness: mean grey value": split.images.mean(axis=(1, 2)),
             "Contrast: standard deviation": split.images.std(axis=(1, 2)),
         }
     )
     axes = new_grid(1, 2, (11, 4))[0]
-    style = {"order": EMOTIONS, "hue": "emotion", "palette": EMOTION_COLORS, "saturation": 1}
+    colors = colors_of(split.emotions)
+    style = {"order": split.emotions, "hue": "emotion", "palette": colors, "saturation": 1}
     for ax, measure in zip(axes, faces.columns[1:], strict=True):
         sns.boxplot(faces, x=measure, y="emotion", fliersize=1, legend=False, ax=ax, **style)
         ax.spines[["top", "right"]].set_visible(False)
@@ -198,48 +210,58 @@ def plot_light(split: Split) -> np.ndarray:
     return axes
 
 
-def mean_by_emotion(images: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return the mean picture of each emotion, float (7, h, w); NaN where it does not occur.
+def mean_by_emotion(
+    images: np.ndarray, labels: np.ndarray, emotions: Sequence[str] = EMOTIONS
+) -> np.ndarray:
+    """Return each emotion's mean picture, float (emotions, h, w); NaN where it does not occur.
 
     Parameters
     ----------
     images : ndarray, shape (n, h, w)
         Faces, or maps of where a network looks.
     labels : ndarray of int, shape (n,)
+    emotions : sequence of str
+        What the labels are positions in.
     """
-    means = np.full((len(EMOTIONS), *images.shape[1:]), np.nan)
+    means = np.full((len(emotions), *images.shape[1:]), np.nan)
     for label in np.unique(labels):
         means[label] = images[labels == label].mean(axis=0)
     return means
 
 
-def plot_by_emotion(rows: Mapping[str, np.ndarray], *, cmap: str = "gray") -> np.ndarray:
+def plot_by_emotion(
+    rows: Mapping[str, np.ndarray], *, emotions: Sequence[str] = EMOTIONS, cmap: str = "gray"
+) -> np.ndarray:
     """Draw a picture for each emotion, a row for each entry.
 
     Parameters
     ----------
-    rows : mapping of str to ndarray, shape (7, h, w)
+    rows : mapping of str to ndarray, shape (emotions, h, w)
         From `mean_by_emotion`, by the rows' names.
+    emotions : sequence of str
+        Theirs.
     cmap : str
         Matplotlib's name of a colour map; each picture spans it.
 
     Returns
     -------
-    ndarray of Axes, shape (number of rows, 7)
+    ndarray of Axes, shape (number of rows, emotions)
     """
-    grid = new_grid(len(rows), len(EMOTIONS), (11, 1.7 * len(rows) + 0.3))
+    grid = new_grid(len(rows), len(emotions), (11, 1.7 * len(rows) + 0.3))
     for axes, (name, pictures) in zip(grid, rows.items(), strict=True):
         for ax, picture in zip(axes, pictures, strict=True):
             ax.imshow(picture, cmap=cmap)
             ax.set(xticks=[], yticks=[])
             ax.spines[:].set_visible(False)
         axes[0].set_ylabel(name)
-    for ax, emotion in zip(grid[0], EMOTIONS, strict=True):
+    for ax, emotion in zip(grid[0], emotions, strict=True):
         ax.set_title(emotion, fontsize="medium")
     return grid
 
 
-def feature_map(model: keras.Model, split: Split, *, seed: int = 42) -> np.ndarray:
+def feature_map(
+    model: keras.Model, split: Split, *, seed: int = 42, progress: bool = True
+) -> np.ndarray:
     """Lay faces out in the plane so that neighbours are what the network sees as alike.
 
     The network's last features before its verdict, through PCA and t-SNE (van der Maaten and
@@ -253,6 +275,8 @@ def feature_map(model: keras.Model, split: Split, *, seed: int = 42) -> np.ndarr
         n faces, at least 5.
     seed : int
         Seed of t-SNE.
+    progress : bool
+        Whether to show how far the features and t-SNE have come.
 
     Returns
     -------
@@ -265,15 +289,40 @@ def feature_map(model: keras.Model, split: Split, *, seed: int = 42) -> np.ndarr
     """
     _check_faces(split, least=5)
     features = keras.Model(model.inputs, model.layers[-1].input)
-    seen = features.predict(split.images[..., None], batch_size=_BATCH, verbose=0)
+    starts = range(0, len(split), _BATCH)
+    shown = tqdm(starts, f"Features of {model.name}", unit="batch", disable=not progress)
+    batches = (split.images[start : start + _BATCH, ..., None] for start in shown)
+    seen = np.concatenate([features.predict_on_batch(batch) for batch in batches])
     components = min(_MAPPED_COMPONENTS, *seen.shape)
     reduced = PCA(components, random_state=seed).fit_transform(seen.astype(np.float64))
     perplexity = min(_PERPLEXITY, (len(split) - 1) / 3)
-    return TSNE(perplexity=perplexity, random_state=seed).fit_transform(reduced).astype(np.float32)
+    tsne = TSNE(perplexity=perplexity, random_state=seed, max_iter=_ITERATIONS, verbose=2)
+    bar = tqdm(total=_ITERATIONS, desc=f"Layout of {model.name}", disable=not progress)
+    with bar, contextlib.redirect_stdout(_Iterations(bar)):
+        places = tsne.fit_transform(reduced)
+        bar.update(bar.total - bar.n)  # it may have come to rest before
+    return places.astype(np.float32)
+
+
+class _Iterations(io.TextIOBase):
+    """Takes what scikit-learn prints, its only way to tell how far t-SNE is, and moves a bar."""
+
+    def __init__(self, bar: tqdm) -> None:
+        self._bar = bar
+
+    def write(self, text: str) -> int:
+        for iteration in re.findall(r"Iteration (\d+)", text):
+            self._bar.update(int(iteration) - self._bar.n)
+        return len(text)
 
 
 def plot_feature_map(
-    places: np.ndarray, labels: np.ndarray, *, title: str = "", ax: Axes | None = None
+    places: np.ndarray,
+    labels: np.ndarray,
+    *,
+    emotions: Sequence[str] = EMOTIONS,
+    title: str = "",
+    ax: Axes | None = None,
 ) -> Axes:
     """Draw a `feature_map`, a dot a face in the colour of its true emotion.
 
@@ -281,17 +330,20 @@ def plot_feature_map(
     ----------
     places : ndarray, shape (n, 2)
     labels : ndarray of int, shape (n,)
+    emotions : sequence of str
+        What the labels are positions in.
     title : str
     ax : Axes, optional
     """
-    ax = panels(ax, 1, size=(6.5, 6))[0]
-    size = np.clip(8000 / max(len(labels), 1), 8, 60)  # few dots are drawn larger
-    for label, emotion in enumerate(EMOTIONS):
+    ax = panels(ax, 1, size=(9.5, 6))[0]
+    size = np.clip(8000 / max(len(labels), 1), 8, _LARGEST_DOT)  # few dots are drawn larger
+    for label, (emotion, color) in enumerate(colors_of(emotions).items()):
         x, y = places[labels == label].T
-        ax.scatter(x, y, s=size, color=EMOTION_COLORS[emotion], label=emotion, linewidths=0)
+        ax.scatter(x, y, s=size, color=color, label=emotion, linewidths=0)
     ax.set(xticks=[], yticks=[], title=title)
     ax.spines[:].set_visible(False)
-    ax.legend(frameon=False, markerscale=3, loc="center left", bbox_to_anchor=(1, 0.5))
+    scale = np.sqrt(_LARGEST_DOT / size)  # the legend's are of one size, however many there are
+    ax.legend(frameon=False, markerscale=scale, loc="center left", bbox_to_anchor=(1, 0.5))
     return ax
 
 

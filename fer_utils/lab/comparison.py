@@ -1,27 +1,41 @@
 """Networks side by side: intervals, paired tests, and the faces on which they disagree."""
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
-from scipy.stats import binomtest
 
 from ..data.dataset import Split
 from ..emotions import EMOTIONS
 from ..evaluation.calibration import Probabilities, check_probabilities
 from ..evaluation.metrics import Report, report_on
-from ..plots.axes import network_colors, new_grid, panels
+from ..extras import training_extra
+from ..plots.axes import (
+    MATRIX_SIZE,
+    network_colors,
+    new_grid,
+    panels,
+    round_ticks,
+    write_in_cells,
+)
 from ..plots.evaluation import name_confusion_axes
+
+with training_extra():
+    from scipy.stats import binomtest
 
 SUMMARIES = ("accuracy", "balanced accuracy", "macro F1")
 _LEVEL = 0.05  # of the intervals and tests, two-sided
 
 
 def bootstrap_table(
-    probabilities: Probabilities, labels: np.ndarray, *, resamples: int = 2000, seed: int = 42
+    probabilities: Probabilities,
+    labels: np.ndarray,
+    *,
+    emotions: Sequence[str] = EMOTIONS,
+    resamples: int = 2000,
+    seed: int = 42,
 ) -> pd.DataFrame:
     """Measure networks, with 95% intervals of what other faces of the same kind would have given.
 
@@ -32,9 +46,11 @@ def bootstrap_table(
 
     Parameters
     ----------
-    probabilities : mapping of str to ndarray, shape (n, 7)
+    probabilities : mapping of str to ndarray, shape (n, emotions)
         By the networks' names.
     labels : ndarray of int, shape (n,)
+    emotions : sequence of str
+        What the labels are positions in.
     resamples, seed : int
         How many draws of the bootstrap, and the seed of their chance.
 
@@ -55,14 +71,14 @@ def bootstrap_table(
     check_resamples(resamples)
     rows = []
     for name, each in probabilities.items():
-        counts = report_on(each, labels).confusion
+        counts = report_on(each, labels, emotions=emotions).confusion
         rng = np.random.default_rng(seed)
         drawn = rng.multinomial(len(labels), counts.ravel() / len(labels), size=resamples)
-        measured = _metrics(counts)
-        spread = _metrics(drawn.reshape(-1, *counts.shape))
+        measured = _metrics(counts, emotions)
+        spread = _metrics(drawn.reshape(-1, *counts.shape), emotions)
         intervals = {metric: percentile_interval(spread[metric]) for metric in SUMMARIES}
         recalls = map(wilson_interval, np.diagonal(counts), counts.sum(axis=1))
-        intervals |= dict(zip(EMOTIONS, recalls, strict=True))
+        intervals |= dict(zip(emotions, recalls, strict=True))
         rows += [(name, metric, float(v), *intervals[metric]) for metric, v in measured.items()]
     return pd.DataFrame(rows, columns=["network", "metric", "value", "low", "high"])
 
@@ -90,8 +106,8 @@ def wilson_interval(hits: int, n: int) -> tuple[float, float]:
     return float(interval.low), float(interval.high)
 
 
-def _metrics(counts: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the metrics of confusion matrices (..., 7, 7); NaN where they are undefined."""
+def _metrics(counts: np.ndarray, emotions: Sequence[str]) -> dict[str, np.ndarray]:
+    """Return the metrics of confusion matrices (..., k, k); NaN where they are undefined."""
     right = np.diagonal(counts, axis1=-2, axis2=-1)
     true, named = counts.sum(axis=-1), counts.sum(axis=-2)
     recall = share_of(right, true)
@@ -102,7 +118,7 @@ def _metrics(counts: np.ndarray) -> dict[str, np.ndarray]:
         mean_of_known(f1),
     )
     recalls = np.moveaxis(recall, -1, 0)
-    return dict(zip((*SUMMARIES, *EMOTIONS), (*summaries, *recalls), strict=True))
+    return dict(zip((*SUMMARIES, *emotions), (*summaries, *recalls), strict=True))
 
 
 def share_of(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
@@ -120,7 +136,7 @@ def with_intervals(table: pd.DataFrame) -> pd.DataFrame:
     texts = [
         "does not occur"
         if np.isnan(row.value)
-        else f"{row.value:.1%} ({row.low:.1%}-{row.high:.1%})"
+        else f"{row.value:.1%} ({100 * row.low:.1f}\N{NON-BREAKING HYPHEN}{100 * row.high:.1f})"
         for row in table.itertuples()
     ]
     wide = table.assign(text=texts).pivot(index="metric", columns="network", values="text")
@@ -138,11 +154,11 @@ def plot_intervals(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         lengths = [rows["value"] - rows["low"], rows["high"] - rows["value"]]
         style = {"fmt": "o", "capsize": 3, "color": colors[name], "label": name}
         ax.errorbar(x, rows["value"], yerr=np.maximum(lengths, 0), **style)
-    summaries = sum(metric not in EMOTIONS for metric in metrics)
+    summaries = sum(str(metric).startswith(SUMMARIES) for metric in metrics)
     ax.axvline(summaries - 0.5, color="grey", linestyle=":")
     ax.set_xticks(range(len(metrics)), [str(m).replace(" ", "\n") for m in metrics])
     ax.set(ylabel="Share (emotions: recall)", ylim=(0, 1))
-    ax.yaxis.set_major_formatter(PercentFormatter(1))
+    round_ticks(ax.yaxis, percent=True)
     ax.spines[["top", "right"]].set_visible(False)
     ax.legend(frameon=False, ncols=len(networks), loc="lower right", bbox_to_anchor=(1, 1))
     return ax
@@ -205,26 +221,34 @@ def plot_confusion_difference(
     ]
     points = 100 * (shares[1] - shares[0])
     most = max(np.nanmax(np.abs(points)), 1)
-    ax = panels(ax, 1, size=(7.5, 6.4))[0]
-    ax.imshow(points, cmap="PuOr_r", vmin=-most, vmax=most)
-    for row, column in np.ndindex(points.shape):
-        if np.isfinite(points[row, column]):
-            ink = "white" if abs(points[row, column]) > 0.6 * most else "black"
-            text = f"{points[row, column]:+.1f}"
-            ax.text(column, row, text, ha="center", va="center", color=ink, fontsize="small")
+    ax = panels(ax, 1, size=MATRIX_SIZE)[0]
+    image = ax.imshow(points, cmap="PuOr_r", vmin=-most, vmax=most, aspect="auto")
+    write_in_cells(image, [[_signed(value) for value in row] for row in points])
     ax.set_title(f"Share of the true emotion: {names[1]} minus {names[0]}, in points")
-    name_confusion_axes(ax)
+    name_confusion_axes(ax, list(first.recall))
     return ax
 
 
-def find_disagreements(first: np.ndarray, second: np.ndarray, labels: np.ndarray) -> pd.DataFrame:
+def _signed(points: float) -> str:
+    return f"{points:+.1f}" if abs(points) >= 0.05 else ""  # also where it is not known
+
+
+def find_disagreements(
+    first: np.ndarray,
+    second: np.ndarray,
+    labels: np.ndarray,
+    *,
+    emotions: Sequence[str] = EMOTIONS,
+) -> pd.DataFrame:
     """List the faces that two networks call differently, the widest apart first.
 
     Parameters
     ----------
-    first, second : ndarray, shape (n, 7)
+    first, second : ndarray, shape (n, emotions)
         The two networks' probabilities.
     labels : ndarray of int, shape (n,)
+    emotions : sequence of str
+        What the labels are positions in.
 
     Returns
     -------
@@ -236,7 +260,7 @@ def find_disagreements(first: np.ndarray, second: np.ndarray, labels: np.ndarray
     check_probabilities({"first": first, "second": second}, labels)
     said = first.argmax(axis=1), second.argmax(axis=1)
     right = np.select([said[0] == labels, said[1] == labels], ["first", "second"], "neither")
-    names = np.array(EMOTIONS)
+    names = np.array(emotions)
     table = pd.DataFrame(
         {
             "index": np.arange(len(labels)),
@@ -261,7 +285,7 @@ def plot_disagreements(
     split : Split
     disagreements : pandas.DataFrame
         Some rows, at least one, of `find_disagreements`.
-    probabilities : mapping of str to ndarray, shape (n, 7)
+    probabilities : mapping of str to ndarray, shape (n, emotions)
         Of the first and the second network, by their names.
 
     Returns
@@ -278,26 +302,39 @@ def plot_disagreements(
         raise ValueError("disagreements must hold one row at least, got none: pick others.")
     if len(probabilities) != 2:
         raise ValueError(f"probabilities must hold those of 2 networks, got {len(probabilities)}.")
-    grid = new_grid(len(disagreements), 2, (8, 2.2 * len(disagreements)))
+    grid = _face_grid(len(disagreements))
     names = dict(zip(("first", "second"), probabilities, strict=True))
     for (face, bars), row in zip(grid, disagreements.itertuples(index=False), strict=True):
         face.imshow(split.images[row.index], cmap="gray", vmin=0, vmax=255)
         face.axis("off")
         face.set_title(f"labelled {row.true}", fontsize="medium")
-        _plot_pair(bars, {name: each[row.index] for name, each in probabilities.items()})
+        said = {name: each[row.index] for name, each in probabilities.items()}
+        _plot_pair(bars, said, split.emotions)
         who = names.get(row.right, "neither")
-        bars.set_title(f"{who} is right", fontsize="medium")
+        bars.set_title(f"right: {who}", fontsize="medium")
     grid[0, 1].legend(frameon=False, ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1.15))
     return grid
 
 
-def _plot_pair(ax: Axes, rows: Mapping[str, np.ndarray]) -> None:
+def _face_grid(count: int) -> np.ndarray:
+    """Return Axes (count, 2), for a face and its bars each, in a figure with two faces a row."""
+    abreast = min(count, 2)
+    rows = -(-count // abreast)
+    grid = new_grid(rows, 2 * abreast, (5.5 * abreast, 2.2 * rows))
+    grid[0, 0].get_gridspec().set_width_ratios([2, 3] * abreast)
+    pairs = grid.reshape(-1, 2)
+    for spare in pairs[count:].flat:
+        spare.remove()
+    return pairs[:count]
+
+
+def _plot_pair(ax: Axes, rows: Mapping[str, np.ndarray], emotions: Sequence[str]) -> None:
     colors = network_colors(rows)
     for offset, (name, row) in zip((-0.2, 0.2), rows.items(), strict=True):
-        ax.barh(np.arange(len(EMOTIONS)) + offset, row, 0.4, color=colors[name], label=name)
-    ax.set_yticks(range(len(EMOTIONS)), EMOTIONS)
+        ax.barh(np.arange(len(emotions)) + offset, row, 0.4, color=colors[name], label=name)
+    ax.set_yticks(range(len(emotions)), emotions)
     ax.invert_yaxis()
     ax.set_xlim(0, 1)
-    ax.xaxis.set_major_formatter(PercentFormatter(1))
+    round_ticks(ax.xaxis, percent=True)
     ax.tick_params(axis="y", length=0)
     ax.spines[["top", "right"]].set_visible(False)

@@ -4,9 +4,12 @@
 """
 
 import argparse
+import contextlib
 import platform
 import re
-from collections.abc import Mapping, Sequence
+import signal
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -27,13 +30,19 @@ from ..graceful_exit import mistakes_as_lines
 _PACKAGES = ("fer-utils", "keras", "tensorflow", "openvino", "numpy", "scikit-learn")
 _REMOTE_IMAGE = re.compile(r"!\[([^\]]*)\]\(https?://[^)]*\)")
 _WIDGET = "application/vnd.jupyter.widget-view+json"
-# nbconvert's page fetches MathJax, RequireJS and Mermaid, for what our notebooks do not hold.
-_SCRIPT = re.compile(r"<script\b.*?</script>", re.DOTALL)
-# Whatever else a page may hold, the browser fetches and runs nothing.
-_POLICY = (
-    '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
-    "img-src data:; media-src data:; font-src data:; style-src 'unsafe-inline'\">"
-)
+# nbconvert's page without the scripts at its head, which fetch MathJax, RequireJS and Mermaid for
+# what our notebooks do not hold, and with a policy instead: whatever else the page may hold, the
+# browser fetches and runs nothing. `sanitize_html` would take videos and styles out as well.
+_TEMPLATE = """
+{%- extends "index.html.j2" -%}
+{%- block html_head_js -%}
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:;
+media-src data:; font-src data:; style-src 'unsafe-inline'">
+{%- endblock -%}
+{%- block html_head_js_mathjax -%}{%- endblock -%}
+{%- block html_head_js_mermaidjs -%}{%- endblock -%}
+{%- block data_javascript -%}{%- endblock -%}
+"""
 
 
 def provenance(
@@ -53,13 +62,13 @@ def provenance(
     Returns
     -------
     pandas.DataFrame
-        Column value; by what it is of: the date, each split's and file's SHA-256, the processor,
-        the versions of Python and the packages.
+        Column value; by what it is of: the date, the first 64 bits of each split's and file's
+        SHA-256, the processor, the versions of Python and the packages.
     """
     facts = {"date": (now or datetime.now().astimezone()).isoformat(" ", "minutes")}
     facts |= {f"data: {name}": split.fingerprint() for name, split in splits.items()}
     for file in files:
-        facts[f"file: {file}"] = f"sha256 {sha256_of(Path(file).expanduser())}"
+        facts[f"file: {file}"] = f"sha256 {sha256_of(Path(file).expanduser())[:16]}"
     facts |= {"machine": platform.machine(), "Python": platform.python_version()}
     facts |= {package: _version(package) for package in _PACKAGES}
     return pd.DataFrame({"value": facts})
@@ -77,8 +86,9 @@ def write_report(
 ) -> Path:
     """Write a notebook with its outputs as one HTML page.
 
-    Nothing in the page is fetched from anywhere: figures are part of it, scripts and widgets such
-    as progress bars are left out, and a content security policy keeps the browser from the web.
+    Nothing in the page is fetched from anywhere: figures are part of it, widgets such as progress
+    bars are left out, and a content security policy keeps the browser from the web and from
+    scripts.
 
     Parameters
     ----------
@@ -114,8 +124,8 @@ def write_report(
         _run(page, source.parent, progress)
     _check_success(page)
     named = {"metadata": {"name": _title(page) or source.stem}}
-    html = HTMLExporter(embed_images=True).from_notebook_node(_without_web(page), named)[0]
-    html = _SCRIPT.sub("", html).replace("<head>", f"<head>{_POLICY}", 1)
+    exporter = HTMLExporter(raw_template=_TEMPLATE, embed_images=True)
+    html, _ = exporter.from_notebook_node(_without_web(page), named)
     write_whole(target, lambda path: path.write_text(html, encoding="utf-8"))
     return target
 
@@ -130,7 +140,8 @@ def _read(path: Path) -> NotebookNode:
 
 
 def _run(page: NotebookNode, folder: Path, progress: bool) -> None:
-    with tqdm(total=len(page.cells), unit="cell", desc="Running", disable=not progress) as bar:
+    bar = tqdm(total=len(page.cells), unit="cell", desc="Running", disable=not progress)
+    with bar, _signals_as_before():
         client = NotebookClient(
             page,
             timeout=None,
@@ -151,6 +162,23 @@ def _run(page: NotebookNode, folder: Path, progress: bool) -> None:
                 f"notebook: the kernel {error.name!r} it asks for is not installed. Open it in "
                 "JupyterLab, choose Python 3 and save it."
             ) from error
+
+
+@contextlib.contextmanager
+def _signals_as_before() -> Iterator[None]:
+    """Take nbclient's handlers off: it leaves them where a kernel died, and Ctrl-C does nothing."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # where nbclient sets none
+        return
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    signal.set_wakeup_fd(wakeup := signal.set_wakeup_fd(-1))
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            if handler is not None:  # one that was not set from Python
+                signal.signal(number, handler)
+        signal.set_wakeup_fd(wakeup)
 
 
 def _check_success(page: NotebookNode) -> None:
@@ -185,8 +213,7 @@ def _without_web(page: NotebookNode) -> NotebookNode:
     return page
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Write the page as the command line says; see ``--help``."""
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m fer_utils.lab.notebook_report",
         description="Write a notebook that has run as one HTML page that needs no network.",
@@ -194,6 +221,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("notebook", help="such as notebooks/evaluation.ipynb")
     parser.add_argument("--output", help="HTML file; by default named as the notebook, here")
     parser.add_argument("--run", action="store_true", help="run the notebook first")
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Write the page as the command line says; see ``--help``."""
+    parser = _parser()
     args = parser.parse_args(arguments)
     with mistakes_as_lines(parser):
         output = args.output or f"{Path(args.notebook).stem}.html"

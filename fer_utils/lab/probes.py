@@ -1,29 +1,38 @@
 """Probing a network: where it looks (Grad-CAM), and how it breaks when pictures get worse."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-import keras
 import numpy as np
 import pandas as pd
-import tensorflow as tf
-from matplotlib.ticker import PercentFormatter
+from matplotlib.axes import Axes
 from PIL import Image
-from scipy import ndimage
-from scipy.stats import spearmanr
 from tqdm.auto import tqdm
 
 from ..data.dataset import Split
+from ..data.parsing import IMAGE_SHAPE
 from ..emotions import EMOTIONS
 from ..evaluation.metrics import probabilities_by_name
+from ..extras import training_extra
+from ..faces.crop import crop_face
+from ..faces.detector import FaceDetector
+from ..images import ImageSource, load_image
 from ..network.vote import SoftVote
-from ..plots.axes import network_colors, new_grid
+from ..plots.axes import network_colors, new_grid, round_ticks
+from ..quiet_keras import keras
 from .comparison import wilson_interval
+
+with training_extra():
+    from scipy import ndimage
+    from scipy.stats import spearmanr
 
 # The last block's convolutions see 5x5 places of a face, those of the block before it 11x11.
 LAYER = "block3_conv2_relu"
 _BATCH = 64
+_MAPS_WIDTH = 10  # of a figure of maps, in inches
+_LARGEST_MAP = 2.5  # its side, in inches
+_MOST_IN_A_ROW = 8  # faces; of more, the captions would run into each other
 # Where FER2013's faces have their eyes and mouth, as shares of the height; bench_crop.py prints it.
 _EYES_Y, _MOUTH_Y = 0.40, 0.77
 
@@ -31,7 +40,7 @@ _EYES_Y, _MOUTH_Y = 0.40, 0.77
 def grad_cam(
     model: keras.Model, split: Split, *, layer: str = LAYER, progress: bool = True
 ) -> np.ndarray:
-    """Show which places of each face speak for its true emotion.
+    """Show which places of each face speak for its label: the true emotion, or any other.
 
     Grad-CAM (Selvaraju et al., 2017): a layer's feature maps, weighted by the mean gradient of
     the emotion's score before the softmax, summed; what speaks against it is cut off.
@@ -41,7 +50,7 @@ def grad_cam(
     model : keras.Model
         From `build_vgg` or `load_weights`. The gradient needs Keras on TensorFlow.
     split : Split
-        n faces.
+        n faces. See `explain` for what speaks for the emotion that the network names.
     layer : str
         Name of a layer whose output is (rows, columns, channels).
     progress : bool
@@ -54,13 +63,15 @@ def grad_cam(
     seen = keras.Model(model.inputs, [model.get_layer(layer).output, model.layers[-1].input])
     starts = range(0, len(split), _BATCH)
     batches = [split.take(slice(start, start + _BATCH)) for start in starts]
-    shown = tqdm(batches, desc=f"Grad-CAM of {model.name}", disable=not progress)
+    shown = tqdm(batches, desc=f"Maps of {model.name}", disable=not progress)
     maps = [_cam_of_batch(seen, model.layers[-1], batch) for batch in shown]
     return np.concatenate(maps) if maps else np.zeros(split.images.shape, np.float32)
 
 
 def _cam_of_batch(seen: keras.Model, classifier: keras.Layer, batch: Split) -> np.ndarray:
-    # Keras has no word for gradients.
+    with training_extra():
+        import tensorflow as tf  # Keras has no word for gradients
+
     with tf.GradientTape() as tape:
         maps, features = seen([batch.images[..., None]], training=False)
         scores = keras.ops.matmul(features, classifier.kernel) + classifier.bias
@@ -120,30 +131,111 @@ def _similarity(first: np.ndarray, second: np.ndarray) -> float:
     return float(np.mean(ranks)) if ranks else np.nan
 
 
-def plot_maps(split: Split, maps: dict[str, np.ndarray]) -> np.ndarray:
-    """Show faces, a row each, with each network's map laid over them.
+class Explanation(NamedTuple):
+    """What a network says of n faces, and which places speak for it."""
+
+    probabilities: np.ndarray  # float32 (n, emotions)
+    maps: np.ndarray  # float32 (n, 48, 48), Grad-CAM's
+
+
+def explain(model: keras.Model, images: np.ndarray, *, progress: bool = False) -> Explanation:
+    """Show which places of each face speak for the emotion that a network names.
 
     Parameters
     ----------
-    split : Split
-        n faces, few enough for a figure.
-    maps : dict of str to ndarray, shape (n, 48, 48)
-        From `grad_cam`, by the networks' names.
+    model : keras.Model
+        As for `grad_cam`.
+    images : ndarray of uint8, shape (n, 48, 48)
+        No label is needed: a face of your own will do.
+    progress : bool
+
+    Examples
+    --------
+    >>> from fer_utils import build_vgg
+    >>> explain(build_vgg(width=0.1), np.zeros((1, 48, 48), np.uint8)).maps.shape
+    (1, 48, 48)
+    """
+    vote = SoftVote([model])
+    probabilities = vote.predict_proba(images)
+    named = Split(images, probabilities.argmax(axis=1), emotions=vote.emotions)
+    return Explanation(probabilities, grad_cam(model, named, progress=progress))
+
+
+def faces_in(picture: ImageSource, detector: FaceDetector) -> np.ndarray:
+    """Cut the faces out of a picture as networks see them, from left to right.
+
+    Parameters
+    ----------
+    picture : str, Path, PIL.Image.Image or numpy.ndarray
+        Any picture that `load_image` takes.
+    detector : FaceDetector
+
+    Returns
+    -------
+    ndarray of uint8, shape (number of faces, 48, 48)
+
+    Examples
+    --------
+    >>> from matplotlib.cbook import get_sample_data
+    >>> with FaceDetector() as detector:
+    ...     faces_in(get_sample_data("grace_hopper.jpg", asfileobj=False), detector).shape
+    (1, 48, 48)
+    """
+    pixels = load_image(picture)
+    crops = [crop_face(pixels, box) for box in detector.detect(pixels)]
+    return np.array(crops, np.uint8).reshape(-1, *IMAGE_SHAPE)
+
+
+def plot_maps(
+    images: np.ndarray,
+    explanations: Mapping[str, Explanation],
+    labels: np.ndarray | None = None,
+    *,
+    emotions: Sequence[str] = EMOTIONS,
+) -> np.ndarray:
+    """Show faces, and what each network says of them over the places that speak for it.
+
+    A face has its maps below it where all the faces fit into one row, else beside it.
+
+    Parameters
+    ----------
+    images : ndarray of uint8, shape (n, 48, 48)
+        Few enough for a figure.
+    explanations : mapping of str to Explanation
+        From `explain`, by the networks' names.
+    labels : ndarray of int, shape (n,), optional
+        The true emotions, where they are known.
+    emotions : sequence of str
+        Those that the networks tell apart, and labels are positions in.
 
     Returns
     -------
     ndarray of Axes, shape (n, 1 + number of networks)
+        Where there is no face, one empty row that says so.
     """
-    grid = new_grid(len(split), 1 + len(maps), (1.9 * (1 + len(maps)), 1.9 * len(split)))
-    for row, axes in enumerate(grid):
+    pictures, faces = 1 + len(explanations), max(len(images), 1)
+    in_a_row = pictures < faces <= _MOST_IN_A_ROW
+    rows, columns = (pictures, faces) if in_a_row else (faces, pictures)
+    side = min(_MAPS_WIDTH / columns, _LARGEST_MAP)
+    grid = new_grid(rows, columns, (side * columns, (side + 0.25) * rows))
+    grid = grid.T if in_a_row else grid
+    for ax in grid.flat:
+        ax.set(xticks=[], yticks=[])
+    if not len(images):
+        grid[0, 0].text(0.5, 0.5, "No face found", ha="center", va="center")
+    for place, axes in enumerate(grid[: len(images)]):
         for ax in axes:
-            ax.imshow(split.images[row], cmap="gray", vmin=0, vmax=255)
-            ax.set(xticks=[], yticks=[])
-        axes[0].set_ylabel(EMOTIONS[split.labels[row]])
-        for ax, each in zip(axes[1:], maps.values(), strict=True):
-            ax.imshow(each[row], cmap="magma", vmin=0, vmax=1, alpha=0.5)
-    for ax, name in zip(grid[0, 1:], maps, strict=True):
-        ax.set_title(name, fontsize="medium")
+            ax.imshow(images[place], cmap="gray", vmin=0, vmax=255)
+        if labels is not None:
+            axes[0].set_xlabel(f"label: {emotions[labels[place]]}")
+        for ax, (said, maps) in zip(axes[1:], explanations.values(), strict=True):
+            ax.imshow(maps[place], cmap="magma", vmin=0, vmax=1, alpha=0.5)
+            ax.set_xlabel(f"{emotions[said[place].argmax()]} {said[place].max():.0%}")
+    for ax, name in zip(grid[0, 1:], explanations, strict=True):
+        if in_a_row:
+            ax.set_ylabel(name)
+        else:
+            ax.set_title(name, fontsize="medium")
     return grid
 
 
@@ -252,7 +344,7 @@ def robustness_table(vote: SoftVote, split: Split, *, progress: bool = True) -> 
     rows = [(name, d.undamaged, d.unit, *row) for name, d in DAMAGES.items() for row in undamaged]
     for name, level in tqdm(cases, desc="Damaging faces", disable=not progress):
         worse = DAMAGES[name].apply(split.images.astype(np.float32), level)
-        measured = _accuracies(vote, Split(_to_uint8(worse), split.labels))
+        measured = _accuracies(vote, Split(_to_uint8(worse), split.labels, emotions=split.emotions))
         rows += [(name, level, DAMAGES[name].unit, *row) for row in measured]
     columns = ["damage", "level", "unit", "network", "accuracy", "low", "high", "n"]
     return pd.DataFrame(rows, columns=columns)
@@ -266,19 +358,28 @@ def _accuracies(vote: SoftVote, split: Split) -> list[tuple[str, float, float, f
     return rows
 
 
-def plot_robustness(table: pd.DataFrame) -> np.ndarray:
-    """Draw a `robustness_table`: a panel a damage, a curve with its interval for each network.
+def plot_robustness(table: pd.DataFrame, face: np.ndarray) -> np.ndarray:
+    """Draw a `robustness_table`: a curve with its interval for each damage and network.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+    face : ndarray of uint8, shape (48, 48)
+        Is shown above each panel, damaged in each of its degrees.
 
     Returns
     -------
-    ndarray of Axes, shape (3, 3)
-        The dotted line is the vote's accuracy on undamaged faces.
+    ndarray of Axes, shape (2 * rows, 3)
+        In turn a row of damaged faces and one of the curves below them, whose dotted line is the
+        vote's accuracy on undamaged faces.
     """
     names = table["damage"].unique()
-    grid = new_grid(-(-len(names) // 3), 3, (12, 9))
+    grid = new_grid(2 * -(-len(names) // 3), 3, (12, 3.9 * -(-len(names) // 3)))
+    grid[0, 0].get_gridspec().set_height_ratios([1, 3] * (len(grid) // 2))
     colors = network_colors(table["network"].unique())
-    for ax, name in zip(grid.flat, names, strict=False):
+    for strip, ax, name in zip(grid[::2].flat, grid[1::2].flat, names, strict=False):
         rows = table[table["damage"] == name].sort_values("level")
+        _show_damaged(strip, name, face, rows["level"].unique())
         for network, each in rows.groupby("network", sort=False):
             ax.plot(each["level"], each["accuracy"], ".-", color=colors[network], label=network)
             ax.fill_between(
@@ -286,9 +387,23 @@ def plot_robustness(table: pd.DataFrame) -> np.ndarray:
             )
         clean = rows[(rows["network"] == "vote") & (rows["level"] == DAMAGES[name].undamaged)]
         ax.axhline(clean["accuracy"].iloc[0], color="grey", linestyle=":")
-        ax.set(title=name, xlabel=rows["unit"].iloc[0], ylim=(0, 1))
-        ax.yaxis.set_major_formatter(PercentFormatter(1))
+        ax.set(xlabel=rows["unit"].iloc[0], ylim=(0, 1))
+        round_ticks(ax.xaxis)
+        round_ticks(ax.yaxis, percent=True)
         ax.spines[["top", "right"]].set_visible(False)
-    handles = grid[0, 0].get_legend_handles_labels()
+    handles = grid[1, 0].get_legend_handles_labels()
     grid[0, 0].figure.legend(*handles, frameon=False, loc="outside upper center", ncols=len(colors))
     return grid
+
+
+def _show_damaged(ax: Axes, name: str, face: np.ndarray, levels: np.ndarray) -> None:
+    pixels = face[None].astype(np.float32)
+    worse = [_to_uint8(DAMAGES[name].apply(pixels, level))[0] for level in levels]
+    # What is no number stays empty: a column on either side keeps the faces apart.
+    apart = [np.pad(one.astype(float), ((0, 0), (1, 1)), constant_values=np.nan) for one in worse]
+    ax.imshow(np.hstack(apart), cmap="gray", vmin=0, vmax=255)
+    middles = apart[0].shape[1] * (np.arange(len(levels)) + 0.5) - 0.5
+    ax.set_xticks(middles, [f"{level:g}" for level in levels], fontsize="small")
+    ax.set(title=name, yticks=[])
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)

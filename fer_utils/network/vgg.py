@@ -1,13 +1,16 @@
 """The VGG-style network, as Keras builds, trains and loads it."""
 
-from collections.abc import Sequence
+import os
+import warnings
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import keras
 import numpy as np
-from keras import layers
 
+from ..argument_checks import checked_number, checked_whole_number
 from ..emotions import EMOTIONS
+from ..processes import native_call
+from ..quiet_keras import keras
 from .vgg_plan import (
     KERNEL_SIZE,
     LARGEST_SIZE,
@@ -26,9 +29,18 @@ from .weights_file import (
     RESCALED_SPREAD,
     find_weights,
     foreign_weights,
+    names_in,
     network_name,
     rescaled_weights,
     standardizes,
+)
+
+layers = keras.layers
+
+# Layers and operations that bring pixels into another range, by their names.
+_RESCALING = frozenset(
+    "Rescaling Normalization LayerNormalization BatchNormalization TrueDivide Divide Multiply "
+    "Subtract".split()
 )
 
 
@@ -74,6 +86,14 @@ def build_vgg(
     ------
     ValueError
         If an argument is outside the range given above.
+    TypeError
+        If a number is of another type.
+
+    Examples
+    --------
+    >>> model = fer.build_vgg()
+    >>> model.input_shape, model.output_shape
+    ((None, 48, 48, 1), (None, 7))
     """
     _check_plan(input_shape, num_classes, width, dropout)
     inputs = keras.Input(input_shape, name="pixels")
@@ -91,7 +111,9 @@ def build_vgg(
                 x = _norm_relu(_dense(step, width)(x), step.name)
             case Classifier(classifier):
                 x = _softmax(num_classes, classifier)(x)
-    return keras.Model(inputs, x, name=name)
+    model = keras.Model(inputs, x, name=name)
+    model.is_of_build_vgg = True  # one read from a whole file is not: nobody knows what it learned
+    return model
 
 
 def _standardized(pixels: keras.KerasTensor) -> keras.KerasTensor:
@@ -150,12 +172,9 @@ def _check_plan(input_shape: Sequence[int], num_classes: int, width: float, drop
             f"input_shape must have sides of {SMALLEST_SIZE} to {LARGEST_SIZE} px, got "
             f"{input_shape!r}: resize the pictures, or change the number of blocks in build_vgg."
         )
-    if not isinstance(num_classes, int) or num_classes < 2:
-        raise ValueError(f"num_classes must be a whole number of at least 2, got {num_classes!r}.")
-    if not isinstance(width, int | float) or not 0 < width <= 1:
-        raise ValueError(f"width must be a number above 0 and at most 1, got {width!r}.")
-    if not isinstance(dropout, int | float) or not 0 <= dropout < 1:
-        raise ValueError(f"dropout must be a number of at least 0 and below 1, got {dropout!r}.")
+    checked_whole_number("num_classes", num_classes, least=2)
+    checked_number("width", width, above=0, most=1)
+    checked_number("dropout", dropout, least=0, below=1)
 
 
 def at_size(model: keras.Model, size: int) -> keras.Model:
@@ -184,6 +203,8 @@ def at_size(model: keras.Model, size: int) -> keras.Model:
 def load_weights(path: str | Path, *, rescaled: bool = False) -> keras.Model:
     """Build the network, named after the file, and read its weights from a ``.weights.h5`` file.
 
+    The names of its emotions, where the file says them, become its attribute `emotions`.
+
     Parameters
     ----------
     path : str or Path
@@ -201,11 +222,14 @@ def load_weights(path: str | Path, *, rescaled: bool = False) -> keras.Model:
         one for rescaled pixels.
     """
     path = find_weights(path)
-    model = build_vgg(name=network_name(path))
     try:
+        emotions = names_in(path)
+        model = build_vgg(num_classes=len(emotions or EMOTIONS), name=network_name(path))
         model.load_weights(path)
     except Exception as error:  # h5py and Keras raise anything from KeyError to OSError here
         raise foreign_weights(path, error) from error
+    if emotions:
+        model.emotions = emotions
     if not standardizes(path):
         if not rescaled:
             raise rescaled_weights(path)
@@ -222,8 +246,8 @@ class KerasNetwork:
     Parameters
     ----------
     model : keras.Model
-        Takes grey pictures of one size, (n, h, w, 1), and returns the probabilities of the 7
-        emotions, (n, 7).
+        Takes grey pictures of one size, (n, h, w, 1), and returns a number for each of the
+        emotions, (n, classes).
 
     Attributes
     ----------
@@ -231,6 +255,12 @@ class KerasNetwork:
         The model's.
     input_size : tuple of int
         Height and width of the pictures in px.
+    classes : int
+        How many emotions it tells apart.
+    emotions : tuple of str or None
+        Their names, where the model has such an attribute, as `train` and `load_weights` set it.
+    is_of_build_vgg : bool
+        Whether `build_vgg` made it in this process.
 
     Raises
     ------
@@ -238,6 +268,11 @@ class KerasNetwork:
         If it is not a keras.Model.
     ValueError
         If it takes or returns other shapes.
+
+    Warns
+    -----
+    UserWarning
+        If it does not rescale pixels before its first weights.
     """
 
     def __init__(self, model: keras.Model) -> None:
@@ -247,27 +282,83 @@ class KerasNetwork:
                 "SoftVote.from_weights([...])."
             )
         _check_shapes(model)
+        _warn_of_pixels(model)
         self.name = model.name
         self.input_size = model.input_shape[1:3]
+        self.classes, self.emotions = model.output_shape[-1], getattr(model, "emotions", None)
+        self.is_of_build_vgg = getattr(model, "is_of_build_vgg", False)
         # `Model.predict_on_batch` is as quick, but it is traced again when the number of pictures
         # changes, for which TensorFlow prints warnings; `Model.predict` spends more on
         # bookkeeping than on a face.
         pixels = keras.InputSpec(shape=model.input_shape, dtype="float32")
         self._function = keras.export.ExportArchive().add_endpoint("vote", model, [pixels])
+        self._process = os.getpid()
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
-        """Return the probabilities, float32 (n, 7), of grey pictures, uint8 (n, h, w)."""
+        """Return what the model does, float32 (n, classes), for grey pictures, uint8 (n, h, w).
+
+        Raises
+        ------
+        ValueError
+            If this is a forked child, where TensorFlow would wait without end.
+        """
+        if self._process != os.getpid():
+            raise ValueError(
+                f"{self.name!r} is computed by Keras, which does not survive a fork: start "
+                "processes with multiprocessing.get_context('spawn')."
+            )
         pixels = images[..., None].astype(np.float32)
-        return keras.ops.convert_to_numpy(self._function(pixels))
+        with native_call():
+            return keras.ops.convert_to_numpy(self._function(pixels)).astype(np.float32, copy=False)
 
 
 def _check_shapes(model: keras.Model) -> None:
     # A network that was never built has no shapes.
     taken, returned = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
     gray = isinstance(taken, tuple) and len(taken) == 4 and (taken[0], taken[3]) == (None, 1)
-    if not gray or None in taken[1:] or returned != (None, len(EMOTIONS)):
+    answers = isinstance(returned, tuple) and len(returned) == 2 and (returned[1] or 0) > 1
+    if not gray or None in taken[1:] or not answers:
         raise ValueError(
             f"models must take (None, h, w, 1) and return (None, {len(EMOTIONS)}), a probability "
-            f"for each of {', '.join(EMOTIONS)}; got {model.name!r}, which takes {taken} and "
-            f"returns {returned}."
+            f"for each of {', '.join(EMOTIONS)}, or as many as there are other emotions; got "
+            f"{model.name!r}, which takes {taken} and returns {returned}.{_how_to_wrap(taken)}"
         )
+
+
+def _warn_of_pixels(model: keras.Model) -> None:
+    """Say what pixels a network is given where it may have learned from others."""
+    for step in _steps_of(model):
+        if type(step).__name__ in _RESCALING:
+            return
+        if hasattr(step, "kernel"):
+            break
+    height, width = model.input_shape[1:3]
+    warnings.warn(
+        f"{model.name!r} is given pixels of 0 to 255, and nothing before its first weights "
+        "rescales them. If it learned from others, such as 0 to 1, let it begin so: "
+        f"keras.Sequential([keras.Input(({height}, {width}, 1)), "
+        "keras.layers.Rescaling(1 / 255), model]).",
+        stacklevel=4,
+    )
+
+
+def _steps_of(model: keras.Model) -> Iterator[object]:
+    """Yield what a network does, step by step, nested networks' steps included."""
+    for step in getattr(model, "operations", model.layers):
+        if isinstance(step, keras.Model):
+            yield from _steps_of(step)
+        else:
+            yield step
+
+
+def _how_to_wrap(taken: object) -> str:
+    match taken:
+        case (None, height, width, 3):
+            size = f"{height or 48}, {width or 48}"
+            return (
+                f" For one that takes colours: grey = keras.Input(({size}, 1)); "
+                "SoftVote([keras.Model(grey, model(keras.layers.Concatenate()([grey] * 3)))])."
+            )
+        case (None, None, None, 1):
+            return " Settle the size: keras.Sequential([keras.Input((48, 48, 1)), model])."
+    return ""

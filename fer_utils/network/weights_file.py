@@ -4,13 +4,16 @@ import io
 import os
 import re
 from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import h5py
 import numpy as np
 
-from ..emotions import EMOTIONS
+from ..emotions import EMOTIONS, checked_names
+from ..files import sha256_of
 from .vgg_plan import Classifier, Conv, kernel_shapes
 
 if TYPE_CHECKING:  # a vote that reads these files must not load Keras
@@ -21,6 +24,7 @@ if TYPE_CHECKING:  # a vote that reads these files must not load Keras
 RESCALED_SPREAD = 74 / 127.5
 
 _SUFFIX = ".weights.h5"
+_NAMES = "emotions"  # an attribute of the file
 
 Arrays = list[np.ndarray]
 
@@ -42,11 +46,26 @@ def find_weights(path: str | Path) -> Path:
             "`python -m fer_utils.training --help`, or clone the repository with its weights."
         )
     if not path.name.endswith(_SUFFIX):
+        if _is_whole_network(path):
+            raise _whole_network(path)
         raise ValueError(
             f"Weights are read from files named *{_SUFFIX}, got {path.name!r}. "
             f"Save with model.save_weights('name{_SUFFIX}')."
         )
     return path
+
+
+def checked_sha256(path: str | Path, expected: str | None = None) -> str:
+    """Return a weights file's SHA-256; raise ValueError if another one is expected."""
+    path = find_weights(path)
+    found = sha256_of(path)
+    if expected not in (None, found):
+        raise ValueError(
+            f"{str(path)!r} is not the file it was (its SHA-256 is not {expected}): it was "
+            "replaced, or a download broke off. Put that file back (the shipped ones come with "
+            "the repository), or load what is there now: SoftVote.from_weights([...])."
+        )
+    return found
 
 
 def network_name(path: Path) -> str:
@@ -58,9 +77,28 @@ def network_name(path: Path) -> str:
 
 def foreign_weights(path: Path, error: Exception) -> ValueError:
     """Return the error to raise where a weights file cannot be read into the network."""
+    if _is_whole_network(path):
+        return _whole_network(path)
     return ValueError(
         f"{str(path)!r} does not hold the weights of build_vgg(): the file is damaged or was "
-        f"saved from another network ({type(error).__name__}: {error})"
+        f"saved from another network ({type(error).__name__}: {error})."
+    )
+
+
+def _is_whole_network(path: Path) -> bool:
+    """Tell whether Keras saved a network in the file, and not weights alone."""
+    if path.suffix == ".keras":
+        return True
+    with suppress(OSError), h5py.File(path) as file:
+        return "model_config" in file.attrs
+    return False
+
+
+def _whole_network(path: Path) -> ValueError:
+    return ValueError(
+        f"{str(path)!r} holds a whole network, not the weights of build_vgg() alone. Load it "
+        f"with Keras and let it vote: vote = SoftVote([keras.models.load_model({str(path)!r})]), "
+        "then EmotionRecognizer(vote, FaceDetector())."
     )
 
 
@@ -82,7 +120,19 @@ def standardizes(path: Path) -> bool:
         return "layers/layer_normalization" in file
 
 
-def save_half(model: "keras.Model", path: str | Path) -> None:
+def names_in(path: Path) -> tuple[str, ...] | None:
+    """Return the names of the emotions that a weights file's network tells apart.
+
+    None where the file does not say, as one that Keras wrote: it tells ours then.
+    """
+    with h5py.File(path) as file:
+        names = file.attrs.get(_NAMES)
+    return None if names is None else checked_names(_NAMES, [str(name) for name in names])
+
+
+def save_half(
+    model: "keras.Model", path: str | Path, emotions: Sequence[str] | None = None
+) -> None:
     """Save a network's weights as Keras does, in half the size.
 
     Kernels are rounded to half precision: that changes no answer that matters, and a weights file
@@ -95,6 +145,8 @@ def save_half(model: "keras.Model", path: str | Path) -> None:
     model : keras.Model
     path : str or Path
         A ``.weights.h5`` file, replaced where there is one.
+    emotions : sequence of str, optional
+        What the network tells apart; `names_in` reads it.
 
     Raises
     ------
@@ -120,6 +172,8 @@ def save_half(model: "keras.Model", path: str | Path) -> None:
             copied.attrs.update(item.attrs)
 
         half.attrs.update(full.attrs)
+        if emotions is not None:
+            half.attrs[_NAMES] = list(emotions)
         full.visititems(copy)
 
 
@@ -132,7 +186,7 @@ def _stored(array: np.ndarray) -> np.ndarray:
 
 
 def read_weights(path: str | Path) -> dict[str, Arrays]:
-    """Read the weights of a network for grey pictures and the 7 emotions.
+    """Read the weights of a network for grey pictures.
 
     Parameters
     ----------
@@ -156,7 +210,7 @@ def read_weights(path: str | Path) -> dict[str, Arrays]:
     path = find_weights(path)
     try:
         with h5py.File(path) as file:
-            weights = _read_steps(file)
+            weights = _read_steps(file, len(names_in(path) or EMOTIONS))
     except Exception as error:  # h5py raises anything from KeyError to RuntimeError here
         raise foreign_weights(path, error) from error
     if not standardizes(path):
@@ -164,7 +218,7 @@ def read_weights(path: str | Path) -> dict[str, Arrays]:
     return weights
 
 
-def _read_steps(file: h5py.File) -> dict[str, Arrays]:
+def _read_steps(file: h5py.File, num_classes: int) -> dict[str, Arrays]:
     """Read layer after layer: Keras numbers the layers of a kind in their order."""
     seen: Counter[str] = Counter()
 
@@ -174,7 +228,7 @@ def _read_steps(file: h5py.File) -> dict[str, Arrays]:
         return _read_layer(file, f"layers/{kind}_{number}" if number else f"layers/{kind}", shapes)
 
     weights = {}
-    for step, shape in kernel_shapes(channels=1, num_classes=len(EMOTIONS)):
+    for step, shape in kernel_shapes(channels=1, num_classes=num_classes):
         vector = shape[-1:]
         if isinstance(step, Classifier):
             weights[step.name] = read_next("dense", shape, vector)

@@ -3,15 +3,15 @@
 The conventions are those of `plots.axes`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
-from ..argument_checks import checked_share
-from ..emotions import EMOTIONS, ink_on
+from ..argument_checks import checked_share, checked_whole_number
+from ..emotions import EMOTIONS
 from ..evaluation.calibration import (
     BINS,
     Probabilities,
@@ -20,16 +20,20 @@ from ..evaluation.calibration import (
     coverage_curve,
     expected_calibration_error,
 )
-from .axes import network_colors, panels
+from ..evaluation.hard_faces import most_doubtful, surest_mistakes
+from .axes import MATRIX_SIZE, network_colors, panels, round_ticks, write_in_cells
+from .data import SplitLike, checked_pictures, picture_grid
 
 
 def plot_confusion(report: Any, *, ax: Axes | None = None) -> Axes:
     """Draw a confusion matrix: counts in the cells, coloured by their share of the row.
 
+    Where none was counted, the cell stays blank.
+
     Parameters
     ----------
     report : report of `evaluate`, or int array (7, 7)
-        Counts, true emotions down and predicted ones across.
+        Counts, true emotions down and predicted ones across. A report may be of other emotions.
     ax : Axes, optional
 
     Returns
@@ -40,18 +44,21 @@ def plot_confusion(report: Any, *, ax: Axes | None = None) -> Axes:
     ------
     TypeError, ValueError
         If the matrix has another shape or holds anything but counts.
+
+    Examples
+    --------
+    >>> fer.plot_confusion(np.eye(7, dtype=int)).get_xlabel()
+    'Predicted emotion'
     """
-    counts = _checked_confusion(report)
+    emotions = list(getattr(report, "recall", EMOTIONS))
+    counts = _checked_confusion(report, emotions)
     totals = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
-    ax = panels(ax, 1, size=(7.5, 6.4))[0]
-    image = ax.imshow(shares, cmap="Purples", vmin=0, vmax=1)
-    # Not seaborn's annotations: on middle shades they are white where black is easier to read.
-    for row, column in np.ndindex(counts.shape):
-        ink = ink_on(image.cmap(shares[row, column]))
-        text = f"{counts[row, column]:,}" + (f"\n{shares[row, column]:.0%}" if totals[row] else "")
-        ax.text(column, row, text, ha="center", va="center", color=ink, fontsize="small")
-    _finish_confusion(ax, counts)
+    ax = panels(ax, 1, size=MATRIX_SIZE)[0]
+    image = ax.imshow(shares, cmap="Purples", vmin=0, vmax=1, aspect="auto")
+    rows = zip(counts, shares, strict=True)
+    write_in_cells(image, [[*map(_counted, *row)] for row in rows])
+    _finish_confusion(ax, counts, emotions)
     bar = ax.figure.colorbar(image, ax=ax, format=PercentFormatter(1), fraction=0.045, pad=0.03)
     bar.set_label("Share of the true emotion")
     bar.outline.set_visible(False)
@@ -68,7 +75,7 @@ def plot_reliability(
 
     Parameters
     ----------
-    probabilities : mapping of str to ndarray, shape (n, 7)
+    probabilities : mapping of str to ndarray, shape (n, emotions)
         By the networks' names.
     labels : ndarray of int, shape (n,)
     ax : Axes, optional
@@ -82,6 +89,12 @@ def plot_reliability(
     ------
     ValueError
         If `probabilities` is empty or an array in it does not fit `labels`.
+
+    Examples
+    --------
+    >>> said = np.full((7, 7), 0.1, np.float32) + 0.3 * np.eye(7, dtype=np.float32)
+    >>> fer.plot_reliability({"made up": said}, np.arange(7)).shape
+    (1,)
     """
     check_probabilities(probabilities, labels)
     axes = panels(ax, len(probabilities), size=(3.6, 3.6), most_columns=3)
@@ -127,7 +140,13 @@ def plot_coverage(
     ValueError
         As `plot_reliability` does, or `min_confidence` is outside 0-1.
     TypeError
-        `min_confidence` is no number.
+        If `min_confidence` is no number.
+
+    Examples
+    --------
+    >>> said = np.full((7, 7), 0.1, np.float32) + 0.3 * np.eye(7, dtype=np.float32)
+    >>> fer.plot_coverage({"made up": said}, np.arange(7)).get_xlabel()
+    'Coverage: share of the faces answered, the surest first'
     """
     check_probabilities(probabilities, labels)
     if min_confidence is not None:
@@ -150,33 +169,117 @@ def plot_coverage(
     return ax
 
 
-def name_confusion_axes(ax: Axes) -> None:
+def plot_predictions(
+    split: SplitLike,
+    probabilities: np.ndarray,
+    *,
+    which: str = "any",
+    count: int = 16,
+    columns: int = 8,
+    random_state: int | np.random.Generator | None = 0,
+) -> np.ndarray:
+    """Show faces with the two emotions a network finds most probable, and the label.
+
+    Parameters
+    ----------
+    split : Split
+        `images` uint8 (n, 48, 48) and `labels` int64 (n,).
+    probabilities : ndarray, shape (n, classes)
+        What the network says of them.
+    which : str
+        "any" draws faces at random; "surest mistakes" begins with the most probable of the
+        emotions that are not the label; "most doubtful" with the faces whose two most probable
+        emotions are nearest to each other.
+    count : int
+        Faces at most.
+    columns : int
+        Faces in a row.
+    random_state : int, Generator or None
+        Seed of the choice of "any".
+
+    Returns
+    -------
+    ndarray of Axes, shape (rows, columns)
+        By row; a bold label is not what the network says. Where there is no such face, one row
+        that says so.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as described.
+
+    Examples
+    --------
+    >>> from fer_utils import Split
+    >>> faces = Split(np.zeros((2, 48, 48), np.uint8), np.array([0, 3]))
+    >>> grid = plot_predictions(faces, np.eye(7)[[3, 3]], which="surest mistakes")
+    >>> grid[0, 0].get_xlabel()
+    'label: angry'
+    """
+    images, labels = checked_pictures(split)
+    check_probabilities({"of the network": probabilities}, labels)
+    checked_whole_number("count", count, least=1)
+    checked_whole_number("columns", columns, least=1)
+    if which not in _CHOICES:
+        raise ValueError(f"which must be one of {', '.join(_CHOICES)}; got {which!r}.")
+    chosen = _CHOICES[which](probabilities, labels, np.random.default_rng(random_state))[:count]
+    emotions = getattr(split, "emotions", EMOTIONS)
+    rows = [chosen[i : i + columns] for i in range(0, max(len(chosen), 1), columns)]
+    grid = picture_grid(images, rows, columns, cell=(1.15, 1.9))
+    found = f"{len(chosen)} of {len(labels):,} faces" if len(chosen) else "none found"
+    title = "at random" if which == "any" else which
+    grid[0, 0].figure.suptitle(f"{title.capitalize()}: {found}")
+    for ax, place in zip(grid.flat, chosen, strict=False):
+        _caption_prediction(ax, probabilities[place], labels[place], emotions)
+    return grid
+
+
+_CHOICES: Mapping[str, Callable[..., np.ndarray]] = {
+    "any": lambda said, labels, rng: rng.permutation(len(labels)),
+    "surest mistakes": lambda said, labels, rng: surest_mistakes(said, labels),
+    "most doubtful": lambda said, labels, rng: most_doubtful(said),
+}
+
+
+def _caption_prediction(ax: Axes, said: np.ndarray, label: int, emotions: Sequence[str]) -> None:
+    first, second = np.argsort(-said, kind="stable")[:2]
+    lines = [f"{emotions[place]} {said[place]:.0%}" for place in (first, second)]
+    ax.set_title("\n".join(lines), fontsize="small")
+    weight = "normal" if first == label else "bold"
+    ax.set_xlabel(f"label: {emotions[label]}", fontsize="small", weight=weight)
+
+
+def name_confusion_axes(ax: Axes, emotions: Sequence[str] = EMOTIONS) -> None:
     """Name the sides and cells of a confusion matrix, true emotions down, predicted across."""
     ax.set(xlabel="Predicted emotion", ylabel="True emotion")
-    ax.set_xticks(range(len(EMOTIONS)), EMOTIONS)
-    ax.set_yticks(range(len(EMOTIONS)), EMOTIONS)
+    ax.set_xticks(range(len(emotions)), emotions)
+    ax.set_yticks(range(len(emotions)), emotions)
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
 
 
-def _checked_confusion(report: Any) -> np.ndarray:
+def _counted(count: int, share: float) -> str:
+    return f"{count:,}\n{share:.0%}" if count else ""
+
+
+def _checked_confusion(report: Any, emotions: Sequence[str]) -> np.ndarray:
     counts = np.asarray(getattr(report, "confusion", report))
-    shape = (len(EMOTIONS), len(EMOTIONS))
+    shape = (len(emotions), len(emotions))
     if counts.shape != shape:
-        raise ValueError(f"report must be of evaluate, or counts {shape}; got {counts.shape}")
+        raise ValueError(f"report must be of evaluate, or counts {shape}; got {counts.shape}.")
     if not np.issubdtype(counts.dtype, np.integer) or (counts < 0).any():
-        raise ValueError("report must hold counts, whole and not negative, not shares")
+        raise ValueError("report must hold counts, whole and not negative, not shares.")
     return counts
 
 
-def _finish_confusion(ax: Axes, counts: np.ndarray) -> None:
+def _finish_confusion(ax: Axes, counts: np.ndarray, emotions: Sequence[str]) -> None:
     total = counts.sum()
     right = f", {np.trace(counts) / total:.1%} right" if total else ""
     ax.set_title(f"Confusion matrix ({total:,} pictures{right})")
-    name_confusion_axes(ax)
+    name_confusion_axes(ax, emotions)
 
 
 def _percent_axes(ax: Axes) -> None:
-    ax.xaxis.set_major_formatter(PercentFormatter(1))
-    ax.yaxis.set_major_formatter(PercentFormatter(1))
+    round_ticks(ax.xaxis, percent=True)
+    round_ticks(ax.yaxis, percent=True)
     ax.spines[["top", "right"]].set_visible(False)

@@ -3,16 +3,16 @@
 The conventions are those of `plots.axes`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch, Polygon, Rectangle
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator
 
-from .axes import NETWORK_COLORS, panels
+from .axes import NETWORK_COLORS, panels, round_ticks
 
 if TYPE_CHECKING:
     import keras
@@ -31,13 +31,16 @@ _WIDTH = 1.0
 def plot_history(
     history: Mapping[str, Sequence[float]], *, ax: Sequence[Axes] | None = None
 ) -> np.ndarray:
-    """Draw loss and accuracy over the epochs, and mark where validation was best.
+    """Draw loss and accuracy over the epochs, and mark the epoch whose weights `train` keeps.
+
+    That is the one of the highest validation accuracy, the first of several, among those at the
+    last picture size.
 
     Parameters
     ----------
     history : DataFrame or mapping of sequences
-        Columns ``loss, accuracy, val_loss, val_accuracy``, one entry an epoch; ``epoch``
-        (else 1, 2, ...) and ``image_size`` in px (its changes are marked) may be there too.
+        Columns ``loss, accuracy, val_loss, val_accuracy``, one entry an epoch; `epoch`
+        (else 1, 2, ...) and `image_size` in px (its changes are marked) may be there too.
     ax : two Axes, optional
 
     Returns
@@ -49,12 +52,22 @@ def plot_history(
     ------
     TypeError, ValueError
         If columns are missing, empty, not numbers, or of different lengths.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> history = pd.DataFrame({"epoch": [1, 2], "loss": [2.0, 1.5], "accuracy": [0.2, 0.4]})
+    >>> history[["val_loss", "val_accuracy"]] = [[1.9, 0.3], [1.6, 0.4]]
+    >>> [ax.get_ylabel() for ax in fer.plot_history(history)]
+    ['Loss', 'Accuracy']
     """
     columns = _checked_history(history)
     axes = panels(ax, 2, size=(5.5, 4))
-    _plot_curves(axes[0], columns, "loss", np.nanargmin, "{x:.3f}")
-    _plot_curves(axes[1], columns, "accuracy", np.nanargmax, "{x:.1%}")
-    axes[1].yaxis.set_major_formatter(PercentFormatter(1))
+    kept = _kept(columns)
+    _plot_curves(axes[0], columns, "loss", kept, "{x:.3f}")
+    _plot_curves(axes[1], columns, "accuracy", kept, "{x:.1%}")
+    round_ticks(axes[0].yaxis)
+    round_ticks(axes[1].yaxis, percent=True)
     for one in axes if "image_size" in columns else ():
         _mark_sizes(one, columns["epoch"], columns["image_size"])
     return axes
@@ -81,14 +94,19 @@ def plot_architecture(model: "keras.Model", *, ax: Axes | None = None) -> Axes:
         If `model` is no Keras model.
     ValueError
         If it has no layer of these kinds.
+
+    Examples
+    --------
+    >>> fer.plot_architecture(fer.build_vgg()).get_title()
+    '15 layers, 7.1 million parameters'
     """
-    import keras  # takes seconds: it imports TensorFlow
+    from ..quiet_keras import keras  # takes seconds: it imports TensorFlow
 
     if not isinstance(model, keras.Model):
-        raise TypeError(f"model must be a keras.Model, got {type(model).__name__}")
+        raise TypeError(f"model must be a keras.Model, got {type(model).__name__}.")
     layers = [layer for layer in model.layers if type(layer).__name__ in _KINDS]
     if not layers:
-        raise ValueError("model must have convolutions, max-pools or dense layers, has none")
+        raise ValueError("model must have convolutions, max-pools or dense layers, has none.")
     ax = panels(ax, 1, size=(12, 4.2))[0]
     for place, layer in enumerate(layers):
         _draw_layer(ax, place * (_WIDTH + _GAP), layer)
@@ -100,33 +118,41 @@ def _checked_history(history: Any) -> dict[str, np.ndarray]:
     if not hasattr(history, "keys"):
         raise TypeError(
             "history must be a DataFrame or a mapping of columns, such as pandas.read_csv gives of "
-            f"a run's log; got {type(history).__name__}"
+            f"a run's log; got {type(history).__name__}."
         )
     missing = [name for name in _HISTORY_COLUMNS if name not in history]
     if missing:
-        raise ValueError(f"history must have the columns {_HISTORY_COLUMNS}, lacks {missing}")
+        raise ValueError(f"history must have the columns {_HISTORY_COLUMNS}, lacks {missing}.")
     names = [name for name in (*_HISTORY_COLUMNS, "epoch", "image_size") if name in history]
     try:
         table = np.array([history[name] for name in names], dtype=float)
     except (TypeError, ValueError) as error:
         raise ValueError(f"history must hold numbers, as many in each column: {error}") from None
     if table.ndim != 2 or table.shape[1] == 0:
-        raise ValueError("history is empty; train for at least one epoch")
+        raise ValueError("history is empty; train for at least one epoch.")
     return {"epoch": np.arange(1, table.shape[1] + 1)} | dict(zip(names, table, strict=True))
 
 
+def _kept(columns: Mapping[str, np.ndarray]) -> int | None:
+    """Return the place of the epoch that is kept; None where no accuracy is a number."""
+    accuracies = columns["val_accuracy"].copy()
+    if "image_size" in columns:
+        changes = np.flatnonzero(np.diff(columns["image_size"])) + 1
+        accuracies[: changes[-1] if len(changes) else 0] = np.nan
+    return int(np.nanargmax(accuracies)) if np.isfinite(accuracies).any() else None
+
+
 def _plot_curves(
-    ax: Axes, columns: Mapping[str, np.ndarray], name: str, argbest: Callable, form: str
+    ax: Axes, columns: Mapping[str, np.ndarray], name: str, kept: int | None, form: str
 ) -> None:
     epochs, values = columns["epoch"], columns[f"val_{name}"]
     marker = "." if len(epochs) == 1 else ""  # one point makes no line
     grey = plt.rcParams["text.color"]
     ax.plot(epochs, columns[name], f"{marker}--", color=grey, alpha=0.6, label="training")
     ax.plot(epochs, values, f"{marker}-", color=_ACCENT, label="validation")
-    if np.isfinite(values).any():
-        best = argbest(values)
-        label = f"best: {form.format(x=values[best])} (epoch {epochs[best]:.0f})"
-        ax.plot(epochs[best], values[best], "o", color=_ACCENT, label=label)
+    if kept is not None:
+        label = f"kept: {form.format(x=values[kept])} (epoch {epochs[kept]:.0f})"
+        ax.plot(epochs[kept], values[kept], "o", color=_ACCENT, label=label)
     ax.set(title=name.capitalize(), xlabel="Epoch", ylabel=name.capitalize())
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     ax.spines[["top", "right"]].set_visible(False)

@@ -19,6 +19,10 @@ BOOKKEEPING = ["faces", "file_bytes", "file_mtime_ns"]
 
 # The same networks differ by less on other machines, other networks by more.
 _SAME_PROBABILITY = 1e-3
+_OTHER_NETWORKS = (
+    "they give other probabilities, as the shipped ones do in int8; if it was made on a processor "
+    "that is not quick at that, go on with precision='float'"
+)
 
 
 class Stamp(NamedTuple):
@@ -67,7 +71,7 @@ class FolderTable:
         Raises
         ------
         ValueError
-            The file holds something else, or was made with other settings; it is left as it is.
+            If the file holds something else, or was made with other settings; it is left as it is.
         """
         found = self._pictures() if self.path.exists() else {}
         if found:
@@ -114,7 +118,7 @@ class FolderTable:
         except csv.Error as error:
             raise ValueError(
                 f"table: {str(self.path)!r} was changed by another program and cannot be read "
-                f"({error}); name another table, or delete it to begin anew"
+                f"({error}); name another table, or delete it to begin anew."
             ) from error
         return {name: (last[name], number[name]) for name in last}
 
@@ -132,7 +136,7 @@ class FolderTable:
         missing = [name for name in self._columns if name not in header]
         raise ValueError(
             f"table: {str(self.path)!r} is another kind of table, {_column_notes(added, missing)}; "
-            "name another file"
+            "name another file."
         )
 
     def _records(self) -> Iterator[tuple[list[str], bytes]]:
@@ -164,17 +168,16 @@ class FolderTable:
     def _check_settings(self, settings: dict[str, Any]) -> None:
         try:
             found = json.loads(self._settings_path.read_text())
-            differing = [key for key in settings if not _agree(found[key], settings[key])]
+            told = differences(found, settings)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ValueError(
                 f"table: {str(self._settings_path)!r}, which tells how {self.path.name!r} was "
-                f"made, is missing or damaged ({error!r}); restore it, or name another table"
+                f"made, is missing or damaged ({error!r}); restore it, or name another table."
             ) from error
-        if differing:
+        if told:
             raise ValueError(
-                f"table: {str(self.path)!r} was made with different {' and '.join(differing)} "
-                f"({_differences(found, settings, differing)}); to keep both, name another "
-                "table, to begin anew, delete it"
+                f"table: {str(self.path)!r} was made with different {told}; to keep both, name "
+                "another table, to begin anew, delete it."
             )
 
     def _empty(self) -> pd.DataFrame:
@@ -202,17 +205,26 @@ def _is_done(entry: Sequence[str], rows: int, stamp: Stamp | None) -> bool:
     return status in DONE_STATUSES and bookkeeping == [str(n) for n in (faces, *(stamp or ()))]
 
 
+def differences(found: Mapping[str, Any], current: Mapping[str, Any]) -> str:
+    """Tell which settings differ, and how; empty where none does.
+
+    Raises
+    ------
+    KeyError, TypeError
+        If a current setting is not among those found.
+    """
+    keys = [key for key in current if not _agree(found[key], current[key])]
+    told = [f"{key}: {found[key]!r}, now {current[key]!r}" for key in keys if key != "networks"]
+    how = "; ".join(told) or _OTHER_NETWORKS
+    return f"{' and '.join(keys)} ({how})" if keys else ""
+
+
 def _agree(found: Any, current: Any) -> bool:
     """Compare settings; the networks' probabilities may differ by a rounding error."""
     if isinstance(current, list):
         same_shape = np.shape(found) == np.shape(current)
         return same_shape and np.allclose(found, current, atol=_SAME_PROBABILITY)
     return found == current
-
-
-def _differences(found: dict, current: dict, keys: list[str]) -> str:
-    told = [f"{key}: {found[key]!r}, now {current[key]!r}" for key in keys if key != "networks"]
-    return "; ".join(told) or "they give other probabilities"
 
 
 def _to_csv(rows: pd.DataFrame, *, header: bool) -> bytes:

@@ -3,6 +3,7 @@
 It imports the rooms it checks only while it checks them, so that it can report what is missing.
 """
 
+import argparse
 import importlib.metadata
 import platform
 import statistics
@@ -11,9 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from ..extras import TRAINING_COMMAND
 from ..faces.blazeface import DETECTOR_FILE, metrics_warning, read_detector_file
 
-_PACKAGES = ("numpy", "tensorflow", "keras", "openvino", "imbalanced-learn")
+_PACKAGES = ("numpy", "openvino")
+_TRAINING_PACKAGES = ("tensorflow", "keras", "imbalanced-learn")
 _TIMED_CALLS = 5
 
 
@@ -54,10 +57,16 @@ def check_setup() -> SetupReport:
     -------
     SetupReport
         Prints as a table; `.ok` says whether all is ready, `.checks` holds the lines.
+
+    Examples
+    --------
+    >>> fer.check_setup().ok
+    True
     """
     steps: dict[str, Callable[[], str]] = {
         "python": platform.python_version,
         **{name: lambda name=name: importlib.metadata.version(name) for name in _PACKAGES},
+        **{name: lambda name=name: _version_for_training(name) for name in _TRAINING_PACKAGES},
         "mediapipe": _check_mediapipe,
         "detector's file": _check_detector_file,
         "face detection": _check_detection,
@@ -67,6 +76,22 @@ def check_setup() -> SetupReport:
     return SetupReport(tuple(_attempt(name, step) for name, step in steps.items()))
 
 
+def _parser() -> argparse.ArgumentParser:
+    return argparse.ArgumentParser(
+        prog="python -m fer_utils check",
+        description="Check what is installed, and say what to do about what is not.",
+    )
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Print the report; end with 1 where something is to be mended."""
+    parser = _parser()
+    parser.parse_args(arguments)
+    report = check_setup()
+    print(report)
+    parser.exit(0 if report.ok else 1)
+
+
 def _attempt(name: str, step: Callable[[], str]) -> Check:
     try:
         return Check(name, True, step())
@@ -74,6 +99,13 @@ def _attempt(name: str, step: Callable[[], str]) -> Check:
         return Check(name, False, f"not installed: pip install {name}")
     except (ImportError, OSError, ValueError) as error:
         return Check(name, False, str(error))
+
+
+def _version_for_training(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return f"not installed; only training and measuring need it: {TRAINING_COMMAND}"
 
 
 def _check_mediapipe() -> str:
@@ -91,26 +123,27 @@ def _check_detection() -> str:
     from ..faces.detector import FaceDetector
 
     with FaceDetector() as detector:
-        count = len(detector.detect(_portrait()))
+        count = len(detector.detect(portrait()))
     return _one_face(count)
 
 
 def _check_weights() -> str:
-    from ..network.vote import SoftVote
+    from ..network.vote import SHIPPED_VOTE, SoftVote, read_vote
 
-    networks = len(SoftVote.load().models)
-    return f"{networks} network{'s' if networks > 1 else ''}, checksums right"
+    how = ", by their int8 copy" if SoftVote.load().precision == "int8" else ""
+    names = [path.name.removesuffix(".weights.h5") for path, _ in read_vote(SHIPPED_VOTE).networks]
+    return f"{' and '.join(names)}{how}, checksums right"
 
 
 def _check_recognition() -> str:
     from .recognizer import EmotionRecognizer
 
     recognizer = EmotionRecognizer.load()
-    faces = recognizer.recognize(_portrait())  # the first call also prepares the networks
+    faces = recognizer.recognize(portrait())  # the first call also prepares the networks
     durations_s = []
     for _ in range(_TIMED_CALLS):
         start_s = time.perf_counter()
-        recognizer.recognize(_portrait())
+        recognizer.recognize(portrait())
         durations_s.append(time.perf_counter() - start_s)
     recognizer.detector.close()
     duration_ms = 1000 * statistics.median(durations_s)
@@ -119,11 +152,12 @@ def _check_recognition() -> str:
 
 def _one_face(count: int) -> str:
     if count != 1:
-        raise ValueError(f"{count} faces instead of 1 in a portrait; install mediapipe again")
+        raise ValueError(f"{count} faces instead of 1 in a portrait; install mediapipe again.")
     return "1 face in the portrait"
 
 
-def _portrait() -> str:
+def portrait() -> str:
+    """Return the path of Grace Hopper's portrait, in the public domain, which matplotlib ships."""
     from matplotlib.cbook import get_sample_data
 
     return get_sample_data("grace_hopper.jpg", asfileobj=False)

@@ -2,9 +2,13 @@
 
 import math
 
-import keras
 import numpy as np
-from keras import ops
+
+from ..argument_checks import checked_share, checked_whole_number
+from ..quiet_keras import keras
+
+ops = keras.ops
+
 
 # Full strength: how far a training face may stray from its original.
 ROTATION_DEG = 12
@@ -92,6 +96,48 @@ def augment(pixels: Tensor, strength: Tensor | float, seed: keras.random.SeedGen
     pixels = _relight(pixels, strength, seed)
     pixels = _refocus(pixels, strength, seed)
     return _erase(pixels, strength, seed)
+
+
+def augmented_copies(
+    images: np.ndarray, copies: int, *, strength: float = 1.0, seed: int = 42
+) -> np.ndarray:
+    """Return what training may make of faces, to be looked at.
+
+    Parameters
+    ----------
+    images : ndarray of uint8, shape (n, height, width)
+    copies : int
+        How many of each face, at least 1.
+    strength : float
+        0 to 1: the `augmentation` of `train`, as `augment` describes it.
+    seed : int
+        Seed of the chance.
+
+    Returns
+    -------
+    ndarray of uint8, shape (n, copies, height, width)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as described.
+
+    Examples
+    --------
+    >>> augmented_copies(np.zeros((2, 48, 48), np.uint8), 5, strength=0.3).shape
+    (2, 5, 48, 48)
+    """
+    if np.ndim(images) != 3 or images.dtype != np.uint8:
+        raise ValueError(
+            "images must be uint8 (n, height, width), such as the images of a Split, got "
+            f"{getattr(images, 'dtype', type(images).__name__)} of shape {np.shape(images)}."
+        )
+    checked_whole_number("copies", copies, least=1)
+    checked_share("strength", strength)
+    pixels = np.repeat(images, copies, axis=0)[..., None].astype(np.float32)
+    changed = augment(pixels, strength, keras.random.SeedGenerator(seed))
+    rounded = np.rint(ops.convert_to_numpy(changed)).astype(np.uint8)
+    return rounded.reshape(len(images), copies, *images.shape[1:])
 
 
 def resize(images: np.ndarray, size: int) -> np.ndarray:

@@ -1,9 +1,9 @@
 """Batch norm's statistics, taken anew for the weights and the faces a network will work with."""
 
-import keras
 import numpy as np
 
 from ..data.dataset import Split
+from ..quiet_keras import keras
 from .augmentation import resize
 
 FACES = 4096  # a sample: every validation waits for it

@@ -29,8 +29,8 @@ def training_batches(
 
     Yields
     ------
-    (ndarray of uint8 (batch, 48, 48, 1), ndarray of float32 (batch, 7))
-        Pixels and targets; with `class_weights`, float (7,), also the weight of each face,
+    (ndarray of uint8 (batch, 48, 48, 1), ndarray of float32 (batch, emotions))
+        Pixels and targets; with `class_weights`, float (emotions,), also the weight of each face,
         (batch,).
     """
     steps = steps_per_epoch(split, batch_size)

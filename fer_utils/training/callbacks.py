@@ -3,14 +3,17 @@
 import gc
 from collections.abc import Iterator
 
-import keras
 import numpy as np
 from tqdm.auto import tqdm
 
+from ..quiet_keras import keras
 from .augmentation import strength_at
 from .distillation import Trainee
 from .run_folder import RunFolder
 from .settings import Settings
+
+# Without the steps a second, which would leave a narrow notebook no room for the bar itself.
+_BAR = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
 
 
 class StopDiverged(keras.callbacks.Callback):
@@ -114,7 +117,8 @@ class TimeLeft(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         if self._bar is None:
             total, done = self._steps * self._epochs, self._steps * epoch
-            self._bar = tqdm(total=total, initial=done, unit="step", desc="Training", mininterval=1)
+            options = {"desc": "Training", "mininterval": 1, "bar_format": _BAR}
+            self._bar = tqdm(total=total, initial=done, **options)
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         self._bar.update()

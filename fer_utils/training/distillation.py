@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-import keras
-from keras import ops
-
 from ..data.parsing import IMAGE_SHAPE
-from ..emotions import EMOTIONS
 from ..network.vgg import at_size
+from ..quiet_keras import keras
 from .augmentation import Augmentation, Tensor
+from .devices import Spread
+
+ops = keras.ops
 
 
 class Trainee(keras.Model):
@@ -46,10 +46,10 @@ class Trainee(keras.Model):
     ) -> None:
         faces = keras.Input((*IMAGE_SHAPE, 1), dtype="uint8")
         augmentation, student = Augmentation(size), at_size(network, size)
-        pixels = augmentation(faces)
+        pixels = augmentation(Spread()(faces))
         answers = [student(pixels)]
         if teachers:
-            answers.append(_Teachers([at_size(_copy(one), size) for one in teachers])(pixels))
+            answers.append(_Teachers([at_size(copy_of(one), size) for one in teachers])(pixels))
         super().__init__(faces, ops.stack(answers, axis=1), name="trainee")
         self.augmentation, self.student = augmentation, student
         self._is_taught = bool(teachers)
@@ -84,12 +84,13 @@ class _Teachers(keras.layers.Layer):
 
     def call(self, pixels: Tensor, training: bool = False) -> Tensor:
         if not training:  # only the labels count then, so no teacher is asked
-            return ops.full((ops.shape(pixels)[0], len(EMOTIONS)), 1 / len(EMOTIONS))
+            classes = self._networks[0].output_shape[-1]
+            return ops.full((ops.shape(pixels)[0], classes), 1 / classes)
         return ops.mean(ops.stack([one(pixels, training=False) for one in self._networks]), axis=0)
 
 
-def _copy(network: keras.Model) -> keras.Model:
-    """Return a copy, so that freezing it does not keep the network itself from learning later."""
+def copy_of(network: keras.Model) -> keras.Model:
+    """Return a copy, which may be frozen or shared by devices while the network stays as it is."""
     copy = keras.models.clone_model(network)
     copy.set_weights(network.get_weights())
     return copy

@@ -5,28 +5,30 @@ import contextlib
 import dataclasses
 import hashlib
 import itertools
-import signal
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-import keras
 import numpy as np
 import pandas as pd
 
-from ..data.dataset import Split, load_dataset
+from ..data.dataset import Split
 from ..data.duplicates import drop_duplicates
+from ..data.options import load_as_told
 from ..data.oversampling import oversample
 from ..graceful_exit import mistakes_as_lines
 from ..network.vgg import build_vgg, load_weights
+from ..quiet_keras import keras
 from .batch_norm import NormStatistics
 from .batches import steps_per_epoch, training_batches
 from .callbacks import BeginEpoch, BestWeights, KeepState, StopDiverged, TimeLeft, fit
-from .distillation import Trainee
+from .devices import Devices, check_same_epoch, join_hosts, spread_over
+from .distillation import Trainee, copy_of
 from .optimizer import compile_network
 from .run_folder import BEST_FILE, RunFolder
 from .settings import (
     Settings,
     check_data,
+    check_emotions,
     check_opinions,
     check_teachers,
     checked_class_weights,
@@ -54,6 +56,7 @@ def train(
     teachers: Sequence[keras.Model] = (),
     validation_freq: int = Settings.validation_freq,
     seed: int = Settings.seed,
+    devices: Devices = 1,
     resume: bool = True,
     progress: bool = True,
 ) -> pd.DataFrame:
@@ -99,8 +102,8 @@ def train(
     class_weights : mapping of str to float, optional
         How much a face of each emotion counts in the loss, above 0. Default: all 1.
     teachers : sequence of keras.Model
-        Trained networks of the same kind: what they say about a face, on average, counts as much
-        as its label.
+        Trained networks of the same kind, for the same emotions: what they say about a face, on
+        average, counts as much as its label.
     validation_freq : int
         Validate after every so many epochs, and after the last of each picture size. Only then are
         the log, the state to resume from and the best weights written: where an epoch takes a
@@ -108,6 +111,9 @@ def train(
     seed : int
         Seeds order, augmentation and dropout. (The start weights are drawn in `build_vgg`:
         call ``keras.utils.set_random_seed`` before it.)
+    devices : int or "all"
+        How many devices share each batch, where Keras's backend is JAX; a batch that they do not
+        divide is computed by each of them. A run may go on with another number.
     resume : bool
         Go on with the run in `run_dir`, where there is one. With False, `run_dir` must not hold
         a run: nothing is overwritten.
@@ -124,16 +130,29 @@ def train(
     ------
     TypeError, ValueError
         If an argument is of the wrong kind or out of range, `run_dir` holds a run with other
-        settings or data or a damaged one, or training diverges; what the last validation left
-        is kept.
+        settings or data or a damaged one, the backend cannot share batches, or training
+        diverges; what the last validation left is kept.
+    KeyboardInterrupt
+        On Ctrl-C, and a notebook's Stop; it says what is kept and how to go on, and a notebook
+        shows only that.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> few = fer.load_dataset("tests/fixtures/tiny_fer2013.zip", progress=False).train.sample(8)
+    >>> model = fer.build_vgg((36, 36, 1), width=0.05)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     history = fer.train(model, few, few, run_dir=folder, epochs=1, progress=False)
+    >>> history["epoch"].tolist()
+    [1]
     """
     settings = Settings.among(locals())  # the keywords above, by their names
     check_data(model, train_split, validation_split)
-    check_teachers(teachers, model)
+    check_teachers(teachers, model, train_split.emotions)
     check_opinions(
         settings.opinion_share, train_split=train_split, validation_split=validation_split
     )
-    weights = checked_class_weights(class_weights)
+    weights = checked_class_weights(class_weights, train_split.emotions)
     sizes = checked_sizes(image_sizes, settings.epochs, model.input_shape[1])
     described = dataclasses.asdict(settings) | {
         "image_sizes": {str(first): size for first, size in sizes.items()},
@@ -146,11 +165,16 @@ def train(
     }
     if not str(run_dir):
         raise ValueError("run_dir must name a folder, got an empty text.")
+    model.emotions = train_split.emotions  # a vote of it then knows what it tells apart
+    sharing = spread_over(devices)
     steps = steps_per_epoch(train_split, settings.batch_size)
-    run = RunFolder(Path(run_dir).expanduser(), described, resume, steps)
-    with contextlib.closing(TimeLeft(steps, settings.epochs)) as bar:
+    run = RunFolder(Path(run_dir).expanduser(), described, resume, steps, model.emotions)
+    bar = TimeLeft(steps, settings.epochs)
+    with sharing, contextlib.closing(bar), run.telling_how_to_go_on():
+        # The weights of `model` lie on one device; those that several share are made here.
+        learner = copy_of(model) if keras.distribution.distribution() else model
         for first, stop, size in _stages(sizes, settings.epochs):
-            trainee = Trainee(model, size, teachers)
+            trainee = Trainee(learner, size, teachers)
             compile_network(
                 trainee,
                 steps=steps * settings.epochs,
@@ -162,6 +186,7 @@ def train(
             # Also between stages of one session: what a stage starts from is always the state on
             # disk, so a resumed run and one that was never cut off are the same run.
             done = run.restore(trainee)
+            check_same_epoch(done)
             if not first <= done < stop:
                 continue
             validated = range(settings.validation_freq, stop, settings.validation_freq)
@@ -189,7 +214,7 @@ def train(
                 callbacks=[
                     StopDiverged(run),
                     BeginEpoch(trainee, settings),
-                    BestWeights(run, model, first),
+                    BestWeights(run, learner, first),
                     keras.callbacks.SwapEMAWeights(),
                     NormStatistics(trainee.student, train_split, settings.seed),
                     KeepState(run, size),
@@ -217,24 +242,33 @@ def _checksum(network: keras.Model) -> str:
 def main(arguments: list[str] | None = None) -> None:
     """Train as the command line says; see ``--help``."""
     parser = training_parser()
-    with mistakes_as_lines(parser):  # an @FILE, too, may hold what cannot be read
-        try:
-            _train_as_told(parser.parse_args(arguments))
-        except KeyboardInterrupt:
-            again = "Stopped. Run the same command again to go on from the last validation.\n"
-            parser.exit(128 + signal.SIGINT, again)  # the code by which shells know Ctrl-C
+    again = "Stopped. Run the same command again to go on from the last validation."
+    with mistakes_as_lines(parser, again):  # an @FILE, too, may hold what cannot be read
+        _train_as_told(parser.parse_args(arguments))
 
 
 def _train_as_told(args: argparse.Namespace) -> None:
+    join_hosts()
     keras.mixed_precision.set_dtype_policy(args.precision)
     keras.utils.set_random_seed(args.seed)
-    model = build_vgg(dropout=args.dropout)
+    data = drop_duplicates(load_as_told(args))
+    model = build_vgg(num_classes=len(data.emotions), dropout=args.dropout)
     if args.weights:
-        model.set_weights(load_weights(args.weights, rescaled=args.rescaled).get_weights())
+        start = load_weights(args.weights, rescaled=args.rescaled)
+        if start.output_shape != model.output_shape:
+            raise ValueError(
+                f"weights: the network of {args.weights!r} tells {start.output_shape[-1]} emotions "
+                f"apart, the data set has {len(data.emotions)}. Leave --weights out."
+            )
+        check_emotions("weights", start, data.emotions)
+        model.set_weights(start.get_weights())
     teachers = [load_weights(path, rescaled=args.rescaled) for path in args.teachers]
-    data = drop_duplicates(load_dataset(args.data, opinions=args.opinions, on_error=args.on_error))
     faces = oversample(
-        data.train, args.method, random_state=args.seed, opinion_share=args.opinion_share
+        data.train,
+        args.method,
+        k_neighbors=args.k_neighbors,
+        random_state=args.seed,
+        opinion_share=args.opinion_share,
     )
     history = train(
         model,
@@ -243,6 +277,7 @@ def _train_as_told(args: argparse.Namespace) -> None:
         run_dir=args.run_dir,
         image_sizes=args.image_sizes,
         teachers=teachers,
+        devices=args.devices,
         **dataclasses.asdict(Settings.among(vars(args))),
     )
     # As `train` chooses: among the epochs at the last picture size.

@@ -1,6 +1,6 @@
 """How the network learns: its loss, its optimizer and the schedule of the learning rate."""
 
-import keras
+from ..quiet_keras import keras
 
 
 def compile_network(
@@ -30,7 +30,8 @@ def compile_network(
     network.compile(
         _optimizer(steps, min(warmup_steps, steps // 10), learning_rate, weight_decay),
         keras.losses.CategoricalCrossentropy(label_smoothing=label_smoothing),
-        metrics=["accuracy"],
+        # From its name alone Keras would make it within a step, which TensorFlow traces again then.
+        metrics=[keras.metrics.CategoricalAccuracy("accuracy")],
         # XLA takes longer to compile this network on a CPU than to train it; jax has no other way.
         jit_compile=keras.backend.backend() == "jax",
     )

@@ -1,15 +1,18 @@
 """The folder of a training run: its files, and how a run that was cut off anywhere goes on."""
 
+import contextlib
 import json
 import warnings
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import keras
 import numpy as np
 import pandas as pd
 
 from ..files import write_whole
+from ..graceful_exit import Stopped
 from ..network.weights_file import save_half
+from ..quiet_keras import keras
 
 STATE_FILE = "last.weights.h5"  # network, optimizer and averages: what a run resumes from
 BEST_FILE = "best.weights.h5"  # the averaged weights of the best epoch: what one keeps
@@ -20,9 +23,12 @@ SETTINGS_FILE = "run.json"
 class RunFolder:
     """The files of a run: each is written whole, and together they never disagree."""
 
-    def __init__(self, folder: Path, settings: dict, resume: bool, steps: int) -> None:
+    def __init__(
+        self, folder: Path, settings: dict, resume: bool, steps: int, emotions: Sequence[str]
+    ) -> None:
         self.folder = folder
         self.steps = steps
+        self._emotions = emotions
         self.state = folder / STATE_FILE
         self.best = folder / BEST_FILE
         self._history = folder / HISTORY_FILE
@@ -83,6 +89,20 @@ class RunFolder:
         # Rounded up: in mixed_float16, a step whose gradients overflow is not counted.
         return -(-int(trainee.optimizer.iterations) // self.steps)
 
+    @contextlib.contextmanager
+    def telling_how_to_go_on(self) -> Iterator[None]:
+        """Let Ctrl-C, and a notebook's Stop, say what is kept and how to go on."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            done = self.history()
+            raise Stopped(
+                f"what was learned up to epoch {done['epoch'].iloc[-1]} is kept in "
+                f"{str(self.folder)!r}; the same call again goes on from there."
+                if len(done)
+                else "no epoch was validated yet; the same call again begins anew."
+            ) from None
+
     def load_best(self, model: keras.Model) -> None:
         _load(model, self.best, "Train again in another run_dir.")
 
@@ -115,7 +135,7 @@ class RunFolder:
         write_whole(self.state, trainee.save_weights)
 
     def write_best(self, network: keras.Model) -> None:
-        write_whole(self.best, lambda path: save_half(network, path))
+        write_whole(self.best, lambda path: save_half(network, path, self._emotions))
 
 
 def _read_settings(path: Path) -> dict:

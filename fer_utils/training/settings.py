@@ -11,19 +11,19 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import keras
-
 from ..argument_checks import checked_number, checked_whole_number
 from ..data.dataset import Split
-from ..data.oversampling import METHODS
+from ..data.options import add_data_options
+from ..data.oversampling import K_NEIGHBORS, METHODS
 from ..emotions import EMOTIONS
 from ..network.vgg import LARGEST_SIZE, SMALLEST_SIZE, build_vgg
+from ..quiet_keras import keras
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
 def _setting(default: float, help_text: str, **limits: Any) -> Any:
-    """Return a field of `Settings`; the limits are those of `checks`."""
+    """Return a field of `Settings`; the limits are those of `argument_checks`."""
     return dataclasses.field(default=default, metadata={"help": help_text, "limits": limits})
 
 
@@ -87,10 +87,10 @@ def training_parser() -> argparse.ArgumentParser:
     )
     parser.convert_arg_line_to_args = _words
     add = parser.add_argument
-    add("--data", required=True, help="fer2013.csv, a folder, or a zip of either")
+    add_data_options(parser)
     add("--run-dir", required=True, help="folder of the run")
-    add("--on-error", choices=("raise", "skip"), default="raise", help="if a picture is bad")
     add("--method", choices=METHODS, default="none", help="how to balance the training part")
+    add("--k-neighbors", type=int, default=K_NEIGHBORS, help="nearest faces that SMOTE draws from")
     for field in dataclasses.fields(Settings):
         option = f"--{field.name.replace('_', '-')}"
         add(option, type=field.type, default=field.default, help=field.metadata["help"])
@@ -113,6 +113,7 @@ def training_parser() -> argparse.ArgumentParser:
         help="also take --weights and --teachers of fer_utils 0.1, whose networks rescaled pixels "
         "and did not standardize faces",
     )
+    add("--devices", type=_devices, default=1, help="how many share each batch, or all; on JAX")
     add(
         "--precision",
         choices=PRECISIONS,
@@ -130,6 +131,10 @@ def _words(line: str) -> list[str]:
     return list(words)
 
 
+def _devices(text: str) -> int | str:
+    return int(text) if text.isdigit() else text
+
+
 def _image_sizes(text: str) -> dict[int, int]:
     """Read '0:36,40:48' as {0: 36, 40: 48}, and '48' as {0: 48}."""
     if text.isdigit():
@@ -138,7 +143,7 @@ def _image_sizes(text: str) -> dict[int, int]:
         return {int(first): int(size) for first, size in (p.split(":") for p in text.split(","))}
     except ValueError:
         raise argparse.ArgumentTypeError(
-            f"expected EPOCH:SIZE,EPOCH:SIZE such as 0:36,40:48, got {text!r}"
+            f"expected EPOCH:SIZE,EPOCH:SIZE such as 0:36,40:48, got {text!r}."
         ) from None
 
 
@@ -154,10 +159,17 @@ def check_data(model: keras.Model, train_split: Split, validation_split: Split) 
             )
         if len(split) == 0:
             raise ValueError(f"{name} must hold at least one face, got none.")
-    if model.output_shape[-1] != len(EMOTIONS):
+    if validation_split.emotions != train_split.emotions:
         raise ValueError(
-            f"model must tell {len(EMOTIONS)} emotions apart, got {model.output_shape[-1]}: build "
-            "it with build_vgg()."
+            f"validation_split must have the emotions of train_split, "
+            f"{', '.join(train_split.emotions)}, got {', '.join(validation_split.emotions)}."
+        )
+    number = len(train_split.emotions)
+    if model.output_shape[-1] != number:
+        ours = train_split.emotions == EMOTIONS
+        raise ValueError(
+            f"model must tell {number} emotions apart, got {model.output_shape[-1]}: build it "
+            f"with build_vgg({'' if ours else f'num_classes={number}'})."
         )
     if model.input_shape[-1] != 1:
         raise ValueError(
@@ -177,8 +189,10 @@ def check_opinions(opinion_share: float, **splits: Split) -> None:
             )
 
 
-def check_teachers(teachers: Sequence[keras.Model], model: keras.Model) -> None:
-    """Raise TypeError or ValueError unless these networks can teach `model`."""
+def check_teachers(
+    teachers: Sequence[keras.Model], model: keras.Model, emotions: Sequence[str]
+) -> None:
+    """Raise TypeError or ValueError unless these networks can teach `model` these emotions."""
     if not isinstance(teachers, Sequence) or isinstance(teachers, str):
         raise TypeError(f"teachers must be a list of networks, got {teachers!r}.")
     for teacher in teachers:
@@ -199,6 +213,18 @@ def check_teachers(teachers: Sequence[keras.Model], model: keras.Model) -> None:
                 f"teachers must take and return what model does, got {teacher.name!r}, which "
                 f"takes {taken} and returns {returned}."
             )
+        check_emotions("teachers", teacher, emotions)
+
+
+def check_emotions(argument: str, network: keras.Model, emotions: Sequence[str]) -> None:
+    """Raise ValueError if a network says that it tells other emotions apart, or in other order."""
+    told = getattr(network, "emotions", None) or emotions
+    if tuple(told) != tuple(emotions):
+        raise ValueError(
+            f"{argument} must tell the emotions of the data set apart, {', '.join(emotions)}, got "
+            f"{network.name!r}, which tells {', '.join(told)}. Leave it out, or take one that "
+            "learned the same."
+        )
 
 
 def checked_sizes(
@@ -233,8 +259,10 @@ def checked_sizes(
     return sizes
 
 
-def checked_class_weights(class_weights: Mapping[str, float] | None) -> list[float] | None:
-    """Return the weights in the order of `EMOTIONS`; raise TypeError or ValueError for others."""
+def checked_class_weights(
+    class_weights: Mapping[str, float] | None, emotions: Sequence[str]
+) -> list[float] | None:
+    """Return the weights in the order of the emotions; raise TypeError or ValueError for others."""
     if class_weights is None:
         return None
     if not isinstance(class_weights, Mapping):
@@ -242,12 +270,12 @@ def checked_class_weights(class_weights: Mapping[str, float] | None) -> list[flo
             "class_weights must map each emotion to a number, such as {'angry': 1.0, ...}, got "
             f"{class_weights!r}."
         )
-    if set(class_weights) != set(EMOTIONS):
+    if set(class_weights) != set(emotions):
         raise ValueError(
-            f"class_weights must name each of {', '.join(EMOTIONS)} once, got "
+            f"class_weights must name each of {', '.join(emotions)} once, got "
             f"{', '.join(map(str, class_weights))}."
         )
-    plain = [checked_number(f"class_weights[{name!r}]", class_weights[name]) for name in EMOTIONS]
+    plain = [checked_number(f"class_weights[{name!r}]", class_weights[name]) for name in emotions]
     if not all(0 < weight < math.inf for weight in plain):
         raise ValueError(f"class_weights must be above 0 and finite, got {dict(class_weights)!r}.")
     return plain

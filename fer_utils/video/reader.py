@@ -1,289 +1,136 @@
-"""Videos in: any file that FFmpeg reads becomes upright RGB frames, each with its time."""
+"""Videos in: what may be the source of a video, and its frames."""
 
-import math
-import os
-from collections.abc import Iterator
-from dataclasses import dataclass
-from fractions import Fraction
-from numbers import Real
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
-import av
 import numpy as np
-from tqdm.auto import tqdm
+from PIL import Image
 
-VideoSource: TypeAlias = str | Path | BinaryIO
+from ..images import ColorOrder, ImageSource
+from .container import ContainerReader
+from .frames import VideoFrame
+from .image_sequences import PictureReader, is_numbered, numbered_pictures, pictures_in
+from .opening import checked_path, is_address
 
-_TIME_TOLERANCE_S = 1e-6
-# These formats tell how long they are; of the others FFmpeg only estimates it.
-_TELL_DURATION = ("matroska", "mp4")
-# A file that ends earlier than it says by more than this is cut off.
-_MISSING_S = 0.5
-_USUAL_RATE = Fraction(25)
-
-
-@dataclass(frozen=True, eq=False)
-class VideoFrame:
-    """One frame of a video.
-
-    Parameters
-    ----------
-    index : int
-        Its number in the video, from 0.
-    time_s : float
-        When it is shown, in seconds from the video's start; later than the frame before.
-    image : numpy.ndarray
-        uint8, shape (h, w, 3), RGB, turned upright as the video's metadata says.
-    """
-
-    index: int
-    time_s: float
-    image: np.ndarray
-
-
-class DamagedVideoError(ValueError):
-    """A video cannot be read beyond some frame; those before it were."""
+VideoSource: TypeAlias = str | Path | int | BinaryIO | Iterable[VideoFrame | ImageSource]
 
 
 def read_video(
-    source: VideoSource, *, every_s: float = 0.0, progress: bool = False
+    source: VideoSource,
+    *,
+    every_s: float = 0.0,
+    video_track: int | None = None,
+    fps: float | None = None,
+    color: ColorOrder = "rgb",
+    progress: bool = False,
 ) -> Iterator[VideoFrame]:
     """Read the frames of a video, one after the other, each with its own time.
 
     Only a few frames are held in memory at a time. The times are those in the file, so that a
-    variable frame rate is honoured. All frames have the first one's size, with square pixels.
+    variable frame rate is honoured. Pixels are made square, HDR (PQ and HLG) is shown as on a
+    usual screen, transparent parts are laid on white, and of interlaced frames the first field is
+    shown where something moved. A video may change its size as it goes, and then its frames do.
 
     Parameters
     ----------
-    source : str, Path or binary file object
-        A video that FFmpeg can read. A file object is read from its start and stays open.
+    source : str, Path, int, binary file object or iterable
+        A video that FFmpeg can read: its path, or a file object, which is read from its start
+        and stays open. Numbered pictures: a path such as ``frames/%03d.png``. A camera of this
+        machine: its number, from 0, or path, such as ``/dev/video0``. An address that begins
+        with ``http://``, ``rtsp://`` or the like: this, and nothing else, makes a network
+        connection, to that address. Or the frames themselves, a list or generator of them: of
+        `VideoFrame`, or of whatever `load_image` takes. Animated pictures and the pages of a TIFF
+        are frames, too.
     every_s : float
         Seconds from one frame to the next; 0 gives every frame. Of the frames in each period
         the first is taken.
+    video_track : int, optional
+        Which of a file's video tracks to read, from 0. By default the largest, a cover picture
+        apart; if there are several, a warning says so.
+    fps : float, optional
+        How many pictures a second there are, where they know no times: above 0, at most 1000.
+    color : {"rgb", "bgr"}
+        The order of the channels in a list or generator of arrays; OpenCV's are "bgr".
     progress : bool
         Whether to show a progress bar.
 
     Returns
     -------
     iterator of VideoFrame
-        In the order in which they are shown.
+        In the order in which they are shown. A camera, and many an address, never ends: stop
+        when you have enough.
 
     Raises
     ------
     FileNotFoundError
-        There is no such file.
+        If there is no such file or camera.
     ValueError
-        The file is no video, or `every_s` is negative or not finite; while reading: the video
-        is damaged, or has no frames.
+        If the source is no video or cannot be opened, a number is out of range, `fps` is missing,
+        or `video_track`, `fps` or `color` says nothing about a source of this kind; while
+        reading: the end is missing, there is a gap, or there are no frames. Of other damage a
+        warning tells. A bare stream such as ``.h264`` does not say where it should end, so one
+        that was cut off between two pictures ends without a word.
     TypeError
-        `source` or `every_s` is of another type.
+        If `source` or a number is of another type.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> pictures = (np.full((48, 64, 3), grey, np.uint8) for grey in (0, 80, 160, 240))
+    >>> [(frame.index, frame.time_s) for frame in read_video(pictures, fps=2, every_s=1)]
+    [(0, 0.0), (2, 1.0)]
     """
-    return _frames_of(VideoReader(source, every_s=every_s, sound=False), progress)
+    reader = open_reader(source, every_s=every_s, video_track=video_track, fps=fps, color=color)
+    return _frames_of(reader, progress)
 
 
-def _frames_of(reader: "VideoReader", progress: bool) -> Iterator[VideoFrame]:
+def _frames_of(reader: ContainerReader | PictureReader, progress: bool) -> Iterator[VideoFrame]:
     with reader:
         yield from reader.read(progress=progress)
 
 
-class VideoReader:
-    """An open video, with its sound if there is one and it is asked for.
+def open_reader(
+    source: VideoSource,
+    *,
+    every_s: float = 0.0,
+    video_track: int | None = None,
+    fps: float | None = None,
+    color: ColorOrder = "rgb",
+    sound: bool = False,
+) -> ContainerReader | PictureReader:
+    """Open any source of a video.
 
-    Parameters and errors are those of `read_video`.
+    Parameters and errors are those of `read_video`; `sound` says whether the sound is read, too.
     """
-
-    def __init__(self, source: VideoSource, *, every_s: float = 0.0, sound: bool = True) -> None:
-        if not isinstance(every_s, Real):
-            raise TypeError(f"every_s must be a number of seconds, got {type(every_s).__name__}")
-        if not 0 <= every_s < math.inf:
-            raise ValueError(f"every_s must be 0 or more seconds, got {every_s}")
-        self._every_s = float(every_s)
-        file = _checked_source(source)
-        self.path = file if isinstance(file, Path) else _path_of(file)
-        self.name = str(file if isinstance(file, Path) else getattr(file, "name", "video"))
-        self._container = _open(file, self.name)
-        self._stream = self._container.streams.video[0]
-        self.sound = _sound_of(self._container) if sound else None
-        self._decoded = 0
-        self._last_time_s = -math.inf
-        self._size: tuple[int, int] | None = None
-
-    @property
-    def rate(self) -> Fraction:
-        """About how many frames a second the video has."""
-        return self._stream.average_rate or _USUAL_RATE
-
-    def read(self, *, progress: bool = False) -> Iterator[VideoFrame | av.Packet]:
-        """Yield the frames, and between them the sound's packets, timed from the video's start.
-
-        The packets can be decoded as long as the video is open.
-        """
-        due_s = -math.inf
-        with self._progress_bar(progress) as bar:
-            for item in self._decode():
-                if isinstance(item, av.Packet):
-                    yield item
-                    continue
-                index, time_s = self._decoded, self._time_s(item)
-                self._decoded += 1
-                bar.update()
-                if time_s >= due_s - _TIME_TOLERANCE_S:
-                    yield VideoFrame(index, time_s, self._to_upright_rgb(item))
-                    due_s = _next_due_s(time_s, self._every_s)
-        if not self._decoded:
-            raise ValueError(f"source: {self.name!r} has no frames; check that it is complete")
-
-    def close(self) -> None:
-        """Close the video; a file object that was given stays open."""
-        self._container.close()
-
-    def __enter__(self) -> "VideoReader":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def _progress_bar(self, shown: bool) -> tqdm:
-        name = os.path.basename(self.name)
-        total = self._expected_frames()
-        return tqdm(total=total, desc=f"Reading {name}", unit="frame", disable=not shown)
-
-    def _expected_frames(self) -> int | None:
-        stream, duration = self._stream, self._container.duration
-        if stream.frames or not (duration and stream.average_rate):
-            return stream.frames or None
-        return round(duration / av.time_base * stream.average_rate)
-
-    def _decode(self) -> Iterator[av.VideoFrame | av.Packet]:
-        sound_index = self.sound.index if self.sound else None
-        cut_off, end_s = False, 0.0
-        try:
-            for packet in self._container.demux():  # all streams: the longest tells the end
-                end_s = max(end_s, _end_s(packet))
-                # FFmpeg marks what is left of a packet where a file is cut off.
-                cut_off = packet.is_corrupt if packet.size else cut_off
-                if packet.stream_index == self._stream.index:
-                    yield from packet.decode()
-                elif packet.stream_index != sound_index:
-                    continue
-                elif packet.pts is not None and packet.dts is not None:
-                    yield self._from_start(packet)
-        except av.FFmpegError as error:
-            # The decoder looks ahead: these come before the damage.
-            yield from self._stream.decode(None)
-            raise self._damage(error.strerror) from error
-        if cut_off or end_s < self._promised_s - _MISSING_S:
-            raise self._damage("cut off")
-
-    @property
-    def _promised_s(self) -> float:
-        """When the video ends by its own account; 0 where FFmpeg would only estimate it.
-
-        FFmpeg often takes a file that is cut off for one that ends there.
-        """
-        format_name = self._container.format.name
-        if format_name == "avi":  # FFmpeg shortens the duration to what is there, not the ticks
-            return float(self._stream.frames * self._stream.time_base)
-        told = any(name in format_name for name in _TELL_DURATION)
-        return (self._container.duration or 0) / av.time_base if told else 0.0
-
-    def _damage(self, reason: str) -> DamagedVideoError:
-        return DamagedVideoError(
-            f"source: {self.name!r} is damaged after {self._decoded} frames ({reason}); "
-            "get a complete copy of it"
-        )
-
-    def _from_start(self, packet: av.Packet) -> av.Packet:
-        start = round(self._start_s / packet.time_base)
-        packet.pts, packet.dts = packet.pts - start, packet.dts - start
-        return packet
-
-    @property
-    def _start_s(self) -> Fraction:
-        return Fraction(self._container.start_time or 0, av.time_base)
-
-    def _time_s(self, frame: av.VideoFrame) -> float:
-        if frame.pts is None:
-            time_s = self._decoded / float(self.rate)
-        else:
-            time_s = float(frame.pts * self._stream.time_base - self._start_s)
-        if time_s <= self._last_time_s:  # clips joined carelessly jump back
-            time_s = self._last_time_s + 1 / float(self.rate)
-        self._last_time_s = time_s
-        return time_s
-
-    def _to_upright_rgb(self, frame: av.VideoFrame) -> np.ndarray:
-        if self._size is None:
-            pixel_aspect = self._stream.sample_aspect_ratio or 1
-            self._size = (max(1, round(frame.width * pixel_aspect)), frame.height)
-        width, height = self._size
-        image = frame.to_ndarray(format="rgb24", width=width, height=height)
-        quarter_turns = round(frame.rotation / 90)  # counter-clockwise, as np.rot90 counts them
-        return np.ascontiguousarray(np.rot90(image, quarter_turns))
+    pictures = _pictures(source)
+    if pictures is None:
+        _refuse("fps", fps, None, "pictures that know no times")
+        _refuse("color", color, "rgb", "a list or generator of arrays")
+        return ContainerReader(source, every_s=every_s, video_track=video_track, sound=sound)
+    _refuse("video_track", video_track, None, "a video file")
+    name = str(source) if isinstance(source, str | Path) else "frames"
+    return PictureReader(pictures, name, every_s=every_s, fps=fps, color=color)
 
 
-def _checked_source(source: object) -> Path | BinaryIO:
+def _pictures(source: object) -> Iterable[VideoFrame | ImageSource] | None:
+    """Return the pictures that a source consists of; None where FFmpeg is to read it."""
+    if is_address(source) or isinstance(source, bytes) or hasattr(source, "read"):
+        return None
     if isinstance(source, str | Path):
-        return _checked_path(source)
-    if not callable(getattr(source, "read", None)):
+        if is_numbered(source):
+            return numbered_pictures(source)
+        return pictures_in(source) if checked_path(source).is_file() else None
+    if isinstance(source, Image.Image) or (isinstance(source, np.ndarray) and source.ndim < 4):
         raise TypeError(
-            "source must be a video's path or a file object opened in binary mode, "
-            f"got {type(source).__name__}"
+            f"source must be a video or several pictures, got a single {type(source).__name__}; "
+            "give it to EmotionRecognizer.recognize."
         )
-    if getattr(source, "closed", False):
-        raise ValueError("source is a file object that is closed; open it again")
-    if source.read(0) != b"":
-        raise TypeError("source must be opened in binary mode: open(path, 'rb')")
-    if hasattr(source, "seekable") and source.seekable():
-        source.seek(0)
-    return source
+    return source if isinstance(source, Iterable) else None
 
 
-def _path_of(file: BinaryIO) -> Path | None:
-    """Return the path of an open file; None for what lies in memory, or has no path."""
-    name = getattr(file, "name", None)
-    return Path(name).resolve() if isinstance(name, str) and os.path.exists(name) else None
-
-
-def _checked_path(source: str | Path) -> Path:
-    # An absolute path is never taken for an address.
-    path = Path(os.path.expanduser(source)).resolve()
-    if not path.exists():
-        raise FileNotFoundError(f"source: there is no file {str(source)!r}; check the path")
-    if path.is_dir():
-        raise ValueError(f"source must be a video file, {str(source)!r} is a folder")
-    return path
-
-
-def _open(file: Path | BinaryIO, name: str) -> av.container.InputContainer:
-    no_video = (
-        f"source: {name!r} cannot be read as a video; check that it is a complete video "
-        "file, such as MP4, MOV, AVI or WebM"
-    )
-    try:
-        container = av.open(str(file) if isinstance(file, Path) else file)
-    except av.FFmpegError as error:
-        raise ValueError(f"{no_video} ({error.strerror})") from error
-    # FFmpeg also draws plain text as a picture of a terminal.
-    if not container.streams.video or container.format.name == "tty":
-        container.close()
-        raise ValueError(no_video)
-    return container
-
-
-def _sound_of(container: av.container.InputContainer) -> av.AudioStream | None:
-    streams = [stream for stream in container.streams.audio if stream.codec_context]
-    return streams[0] if streams else None
-
-
-def _end_s(packet: av.Packet) -> float:
-    if packet.pts is None:
-        return 0.0
-    return float((packet.pts + (packet.duration or 0)) * packet.time_base)
-
-
-def _next_due_s(time_s: float, every_s: float) -> float:
-    if not every_s:
-        return -math.inf
-    return every_s * (math.floor((time_s + _TIME_TOLERANCE_S) / every_s) + 1)
+def _refuse(argument: str, value: object, usual: object, about: str) -> None:
+    if value != usual:
+        raise ValueError(
+            f"{argument} is about {about}, got {value!r} for another source; leave it out."
+        )

@@ -13,12 +13,17 @@ import pandas as pd
 
 from ..files import checked_target, part_path, unwritable_as_value_error
 from ..graceful_exit import held_interrupt
+from ..images import ColorOrder
 from ..recognition.drawing import draw_faces
 from ..recognition.recognizer import EmotionRecognizer
-from .reader import DamagedVideoError, VideoFrame, VideoReader, VideoSource
-from .stream import EmotionStream, TrackedFace
-from .tables import TRACKED_COLUMNS, FaceTable
-from .writer import VideoWriter
+from .container import ContainerReader, DamagedVideoError
+from .frames import VideoFrame
+from .image_sequences import PictureReader
+from .reader import VideoSource, open_reader
+from .smoothing import SMOOTHING_S
+from .stream import DETECT_EVERY_S, EmotionStream, TrackedFace
+from .tables import FaceTable
+from .writer import VideoWriter, letterboxed
 
 
 def recognize_video(
@@ -28,26 +33,32 @@ def recognize_video(
     table: str | Path | None = None,
     recognizer: EmotionRecognizer | None = None,
     every_s: float = 0.0,
-    smoothing_s: float = 0.5,
-    detect_every_s: float = 0.5,
+    smoothing_s: float = SMOOTHING_S,
+    detect_every_s: float = DETECT_EVERY_S,
+    video_track: int | None = None,
+    fps: float | None = None,
+    color: ColorOrder = "rgb",
     progress: bool = True,
 ) -> pd.DataFrame:
     """Recognise the emotions in a video, face by face over time.
 
-    Where the video is damaged, and when you interrupt (Ctrl-C; in a notebook, Stop), it ends
-    early, with a warning: what was done up to there is returned, and the files hold it. Any
-    other error is raised, and the files hold what was done up to there as well, but for one that
-    cannot be written. A second Ctrl-C gives up and leaves no unfinished file. While they are
+    When you interrupt it (Ctrl-C; in a notebook, Stop), and where the end of the video is missing,
+    it ends early, with a warning: what was done up to there is returned, and the files hold it.
+    Any other error is raised, and the files hold what was done up to there as well, but for one
+    that cannot be written. A second Ctrl-C gives up and leaves no unfinished file. While they are
     being written, the names of the files end in ``.part``.
 
     Parameters
     ----------
-    source : str, Path or binary file object
-        A video that FFmpeg can read. A file object is read from its start and stays open.
+    source : str, Path, int, binary file object or iterable
+        A video file, numbered pictures, a camera's number, an address, or the frames themselves:
+        whatever `read_video` takes. Only an address makes a network connection, and only to
+        where it points. A camera never ends: interrupt it, or take a part, as below.
     output : str or Path, optional
         Where to write the video with the faces drawn on it, and with its sound: an MP4 that
-        plays in browsers, and so in a notebook. Each label begins with the face's id. A file
-        there is replaced.
+        plays in browsers, and so in a notebook. Each label begins with the face's number, one
+        more than its `face_id`. It has the size of the first frame; frames of another size are
+        fitted into it, between black bars. A file there is replaced.
     table : str or Path, optional
         Where to write the table, as a CSV file that grows while the video is read. A file there
         is replaced.
@@ -58,6 +69,8 @@ def recognize_video(
         recognised nor written to `output`.
     smoothing_s, detect_every_s : float
         As `EmotionStream` takes them.
+    video_track, fps, color
+        As `read_video` takes them.
     progress : bool
         Whether to show a progress bar.
 
@@ -74,32 +87,45 @@ def recognize_video(
     Raises
     ------
     FileNotFoundError
-        There is no such video, or the folder of `output` or `table` does not exist.
+        If there is no such video, or the folder of `output` or `table` does not exist.
     ValueError
-        The source is no video, has no frames or is damaged from its start; `output` or `table`
+        As `read_video` raises it, or the source is damaged from its start; `output` or `table`
         cannot be written, has another ending than ``.mp4`` and ``.csv``, or is the source
         itself; or a number is negative or not finite.
     TypeError
-        An argument is of another type.
+        If an argument is of another type.
+
+    Examples
+    --------
+    The first ten seconds of the first camera:
+
+    >>> from itertools import takewhile
+    >>> from fer_utils import read_video, recognize_video
+    >>> frames = takewhile(lambda frame: frame.time_s < 10, read_video(0))  # doctest: +SKIP
+    >>> table = recognize_video(frames, "me.mp4")  # doctest: +SKIP
     """
     video_path = None if output is None else checked_target("output", output, ".mp4")
     table_path = None if table is None else checked_target("table", table, ".csv")
-    with VideoReader(source, every_s=every_s, sound=video_path is not None) as reader:
+    asked = {"every_s": every_s, "video_track": video_track, "fps": fps, "color": color}
+    with open_reader(source, **asked, sound=video_path is not None) as reader:
         _check_distinct(reader.path, output=video_path, table=table_path)
         stream = EmotionStream(
             EmotionRecognizer.load() if recognizer is None else recognizer,
             smoothing_s=smoothing_s,
             detect_every_s=detect_every_s,
         )
-        with held_interrupt() as interrupted, _Results(reader, video_path, table_path) as results:
+        with (
+            held_interrupt() as interrupted,
+            _Results(reader, stream.emotions, video_path, table_path) as results,
+        ):
             why_early = _recognize(reader, stream, results, interrupted, progress)
     if why_early:
-        warnings.warn(f"{why_early}; the result ends there", stacklevel=2)
+        warnings.warn(f"{why_early} The result ends there.", stacklevel=2)
     return results.rows.to_frame()
 
 
 def _recognize(
-    reader: VideoReader,
+    reader: ContainerReader | PictureReader,
     stream: EmotionStream,
     results: "_Results",
     interrupted: threading.Event,
@@ -113,7 +139,7 @@ def _recognize(
             else:
                 results.add(item, stream.update(item.image, item.time_s))
             if interrupted.is_set():
-                return f"interrupted after {results.frames} frames"
+                return f"interrupted after {results.frames} frames."
     except DamagedVideoError as error:
         if not results.frames:
             raise
@@ -127,12 +153,19 @@ class _Results:
     At the end of a `with` block the files get their names if any frame came, else they vanish.
     """
 
-    def __init__(self, reader: VideoReader, video: Path | None, table: Path | None) -> None:
+    def __init__(
+        self,
+        reader: ContainerReader | PictureReader,
+        emotions: Sequence[str],
+        video: Path | None,
+        table: Path | None,
+    ) -> None:
         self.frames = 0
-        self.rows = FaceTable(reader.name)
+        self.rows = FaceTable(reader.name, emotions)
+        self._size: tuple[int, int] | None = None
         self._video = VideoWriter(video, reader.rate, sound=reader.sound) if video else None
         try:
-            self._csv = _CsvWriter(table) if table else None
+            self._csv = _CsvWriter(table, self.rows.columns) if table else None
         except ValueError:
             if self._video:
                 self._video.discard()
@@ -143,7 +176,9 @@ class _Results:
         if self._csv:
             self._csv.write(rows)
         if self._video:
-            self._video.write(draw_faces(frame.image, faces, numbered=True), frame.time_s)
+            drawn = draw_faces(frame.image, faces, numbered=True)
+            self._size = self._size or drawn.shape[:2]
+            self._video.write(letterboxed(drawn, *self._size), frame.time_s)
         self.frames += 1
 
     def add_sound(self, packet: av.Packet) -> None:
@@ -163,7 +198,7 @@ class _Results:
 class _CsvWriter:
     """A CSV file that grows row by row."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, columns: Sequence[str]) -> None:
         self._path = path
         self._part = part_path(path)
         with unwritable_as_value_error(self._path):
@@ -171,7 +206,7 @@ class _CsvWriter:
         self._writer = csv.writer(self._file, lineterminator="\n")
         self._written_bytes = 0
         try:
-            self.write([TRACKED_COLUMNS])
+            self.write([tuple(columns)])
         except ValueError:
             self.discard()
             raise
@@ -206,5 +241,5 @@ def _check_distinct(source: Path | None, **targets: Path | None) -> None:
         if any(os.path.exists(name) and name.samefile(source) for name in names):
             raise ValueError(
                 f"{argument} must be another file than the source, also while it is written as "
-                f"{part_path(target).name!r}, got {str(target)!r} for the source {str(source)!r}"
+                f"{part_path(target).name!r}, got {str(target)!r} for the source {str(source)!r}."
             )

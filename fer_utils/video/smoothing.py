@@ -9,6 +9,8 @@ from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 
+SMOOTHING_S = 0.5  # how long the emotions of a video are smoothed, where nobody says
+
 T = TypeVar("T")
 
 
@@ -33,6 +35,9 @@ class EmotionSmoother:
       named, when it is above that by `label_margin`, or by half of what lacks to 1 if that is
       less. It is the probability of the emotion that leads as above: an emotion that gives way
       to a clear one does not become unsure in between.
+
+    Probabilities that come `label_hold_s` or longer after the last ones count at once: nobody can
+    tell how long they have held good.
 
     Parameters
     ----------
@@ -62,7 +67,7 @@ class EmotionSmoother:
     def update(self, probabilities: np.ndarray, time_s: float) -> Steadied:
         """Take the probabilities at this time."""
         if self._smoothed is None:
-            self._begin(probabilities)
+            self._begin(probabilities, time_s)
         else:
             self._smoothed = self._smoothed + self._share(time_s) * (probabilities - self._smoothed)
             leader = self._leader()
@@ -71,11 +76,12 @@ class EmotionSmoother:
         self._time_s = time_s
         return Steadied(self._smoothed, self._top.value, self._is_sure.value)
 
-    def _begin(self, probabilities: np.ndarray) -> None:
+    def _begin(self, probabilities: np.ndarray, time_s: float) -> None:
         self._smoothed = np.array(probabilities, dtype=float)
         top = int(self._smoothed.argmax())
-        self._top = _Held(top, self._label_hold_s)
-        self._is_sure = _Held(bool(self._smoothed[top] >= self._min_confidence), self._label_hold_s)
+        is_sure = bool(self._smoothed[top] >= self._min_confidence)
+        self._top = _Held(top, self._label_hold_s, time_s)
+        self._is_sure = _Held(is_sure, self._label_hold_s, time_s)
 
     def _share(self, time_s: float) -> float:
         if not self._smoothing_s:
@@ -97,14 +103,15 @@ class EmotionSmoother:
 class _Held(Generic[T]):
     """A value that changes only once another one has been proposed for a while."""
 
-    def __init__(self, value: T, hold_s: float) -> None:
+    def __init__(self, value: T, hold_s: float, time_s: float) -> None:
         self.value = value
         self._hold_s = hold_s
         self._rival = value
-        self._since_s = 0.0
+        self._since_s = self._time_s = time_s
 
     def update(self, proposed: T, time_s: float) -> None:
         if proposed != self._rival:
             self._rival, self._since_s = proposed, time_s
-        if time_s - self._since_s >= self._hold_s:
+        if time_s - min(self._since_s, self._time_s) >= self._hold_s:
             self.value = self._rival
+        self._time_s = time_s

@@ -3,19 +3,20 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from numbers import Real
 
 import numpy as np
 
-from ..emotions import EMOTIONS
+from ..argument_checks import checked_number
 from ..faces.boxes import FaceBox, merge_faces
 from ..images import check_rgb
 from ..recognition.recognizer import EmotionRecognizer, FaceEmotion
-from .smoothing import EmotionSmoother
-from .tracking import FaceTracker
+from .smoothing import SMOOTHING_S, EmotionSmoother
+from .tracking import KEEP_S, FaceTracker
+
+DETECT_EVERY_S = 0.5  # how often a video is searched for new faces, where nobody says
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TrackedFace(FaceEmotion):
     """A face in one frame of a video, and what it has shown up to there.
 
@@ -35,12 +36,22 @@ class TrackedFace(FaceEmotion):
     is_sure : bool
         Whether `label` names it, by its smoothed probability; this, too, changes only when the
         probability has passed `EmotionRecognizer.min_confidence` for a while.
+    crop
+        None: a video's faces are too many to keep.
 
     Raises
     ------
     ValueError
-        `emotions` or `raw_emotions` hold other names than `EMOTIONS`, or `steady_top` is none of
-        them.
+        If `emotions` are not as `FaceEmotion` takes them, `raw_emotions` hold other names, or
+        `steady_top` is none of them.
+
+    Examples
+    --------
+    >>> from skimage.data import astronaut
+    >>> stream = fer.EmotionStream(fer.EmotionRecognizer.load())
+    >>> face = stream.update(astronaut(), 0.0)[0]
+    >>> face.face_id, face.top
+    (0, 'happy')
     """
 
     face_id: int
@@ -49,12 +60,13 @@ class TrackedFace(FaceEmotion):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if tuple(self.raw_emotions) != EMOTIONS:
+        names = tuple(self.emotions)
+        if tuple(self.raw_emotions) != names:
             raise ValueError(
-                f"raw_emotions must be {EMOTIONS} in this order, got {[*self.raw_emotions]}"
+                f"raw_emotions must be {names} in this order, got {[*self.raw_emotions]}."
             )
-        if self.steady_top not in EMOTIONS:
-            raise ValueError(f"steady_top must be one of {EMOTIONS}, got {self.steady_top!r}")
+        if self.steady_top not in names:
+            raise ValueError(f"steady_top must be one of {names}, got {self.steady_top!r}.")
 
     @property
     def top(self) -> str:
@@ -80,7 +92,8 @@ class EmotionStream:
         A face's `top` changes once another emotion's smoothed probability has been the highest,
         and ahead by the margin (0-1), for this many seconds. Its label becomes "unsure" once
         that probability has been below `min_confidence` for as long, and names the emotion again
-        once it has been above by the margin (but at most half-way to 1) for as long.
+        once it has been above by the margin (but at most half-way to 1) for as long. Of pictures
+        that are so far apart each counts at once.
     detect_every_s : float
         Seconds from one call of `FaceDetector.detect` to the next; with 0 it is called on every
         picture. In between, the quicker `FaceDetector.follow` is.
@@ -90,25 +103,32 @@ class EmotionStream:
     Raises
     ------
     ValueError
-        One of the numbers is negative or not finite.
+        If one of the numbers is negative or not finite.
     TypeError
-        One of them is no number, or `recognizer` is no EmotionRecognizer.
+        If one of them is no number, or `recognizer` is no EmotionRecognizer.
+
+    Examples
+    --------
+    >>> from skimage.data import astronaut
+    >>> stream = fer.EmotionStream(fer.EmotionRecognizer.load())
+    >>> [stream.update(astronaut(), time_s)[0].face_id for time_s in (0.0, 0.1)]
+    [0, 0]
     """
 
     def __init__(
         self,
         recognizer: EmotionRecognizer,
         *,
-        smoothing_s: float = 0.5,
+        smoothing_s: float = SMOOTHING_S,
         label_margin: float = 0.05,
         label_hold_s: float = 0.3,
-        detect_every_s: float = 0.5,
-        keep_s: float = 2.0,
+        detect_every_s: float = DETECT_EVERY_S,
+        keep_s: float = KEEP_S,
     ) -> None:
         if isinstance(recognizer, type) or not hasattr(recognizer, "recognize_found"):
             raise TypeError(
                 f"recognizer must be an EmotionRecognizer, got {type(recognizer).__name__}; "
-                "make one with EmotionRecognizer.load()"
+                "make one with EmotionRecognizer.load()."
             )
         self._recognizer = recognizer
         self._smoothing = (
@@ -121,6 +141,11 @@ class EmotionStream:
         self._tracker = FaceTracker(_checked("keep_s", keep_s))
         self._smoothers: dict[int, EmotionSmoother] = {}
         self._detect_due_s = self._time_s = -math.inf
+
+    @property
+    def emotions(self) -> tuple[str, ...]:
+        """The names of the emotions that the recognizer tells apart."""
+        return self._recognizer.emotions
 
     def update(self, image: np.ndarray, time_s: float) -> list[TrackedFace]:
         """Find, follow and classify the faces of the next picture.
@@ -140,9 +165,9 @@ class EmotionStream:
         Raises
         ------
         ValueError
-            `image` has another shape or dtype, or `time_s` is before the last one.
+            If `image` has another shape or dtype, or `time_s` is before the last one.
         TypeError
-            `image` is no array.
+            If `image` is no array.
         """
         self._check(image, time_s)
         self._time_s = time_s
@@ -158,7 +183,7 @@ class EmotionStream:
         if not self._time_s <= time_s < math.inf:
             raise ValueError(
                 f"time_s must not be before the last picture's, {self._time_s:g} s, got {time_s}; "
-                "begin another video with a new EmotionStream"
+                "begin another video with a new EmotionStream."
             )
 
     def _find(self, image: np.ndarray, time_s: float) -> list[FaceBox]:
@@ -182,17 +207,13 @@ class EmotionStream:
         return TrackedFace(
             box=face.box,
             detection_score=face.detection_score,
-            emotions=dict(zip(EMOTIONS, smoothed.tolist(), strict=True)),
+            emotions=dict(zip(face.emotions, smoothed.tolist(), strict=True)),
             face_id=face_id,
             raw_emotions=face.emotions,
-            steady_top=EMOTIONS[top],
+            steady_top=[*face.emotions][top],
             is_sure=is_sure,
         )
 
 
 def _checked(name: str, value: object) -> float:
-    if not isinstance(value, Real):
-        raise TypeError(f"{name} must be a number, got {type(value).__name__}")
-    if not 0 <= value < math.inf:
-        raise ValueError(f"{name} must be 0 or more and finite, got {value}")
-    return float(value)
+    return checked_number(name, value, least=0, below=math.inf)

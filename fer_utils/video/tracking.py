@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from ..faces.boxes import FaceBox
+from .assignment import cheapest_pairs
+
+KEEP_S = 2.0  # how long a face that is out of sight keeps its number, where nobody says
 
 # How far a face may turn up from where it is expected, in widths of it: at once, and for each
 # second out of sight. Someone who walks past a camera makes about nine widths a second.
@@ -44,8 +46,7 @@ class FaceTracker:
     """Gives every face a number that stays the same while the face stays in view.
 
     A face is expected to move on at constant velocity. The pairing of faces with expectations
-    costs as little as possible in all (the Hungarian method: Kuhn, 1955), where distance and a
-    difference in colours cost.
+    costs as little as possible in all, where distance and a difference in colours cost.
 
     Parameters
     ----------
@@ -110,10 +111,9 @@ class FaceTracker:
         ]
         # At the limit a pair costs no more than leaving both alone.
         costs = np.minimum(costs, _COST_LIMIT)
-        rows, columns = linear_sum_assignment(costs)
         return [
             (column, self._tracks[row])
-            for row, column in zip(rows.tolist(), columns.tolist(), strict=True)
+            for row, column in cheapest_pairs(costs)
             if costs[row, column] < _COST_LIMIT
         ]
 

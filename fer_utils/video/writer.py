@@ -5,6 +5,7 @@ Ours, not supervision's or OpenCV's: those write neither sound nor frames at une
 
 import math
 import os
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,6 +18,7 @@ from typing import Any
 
 import av
 import numpy as np
+from PIL import Image
 
 from ..files import checked_target, part_path, unwritable_as_value_error
 
@@ -56,22 +58,30 @@ def write_video(frames: Iterable[np.ndarray], path: str | Path, *, fps: float) -
     Raises
     ------
     FileNotFoundError
-        The folder of `path` does not exist.
+        If the folder of `path` does not exist.
     ValueError
-        There are no frames, one has another size, shape or dtype, `path` cannot be written or
+        If there are no frames, one has another size, shape or dtype, `path` cannot be written or
         does not end in ``.mp4``, or `fps` is out of range.
     TypeError
-        `frames`, `path` or `fps` is of another type.
+        If `frames`, `path` or `fps` is of another type.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> frames = [np.full((64, 64, 3), grey, np.uint8) for grey in (0, 100, 200)]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     fer.write_video(frames, f"{folder}/clip.mp4", fps=10).name
+    'clip.mp4'
     """
     target, rate = checked_target("path", path, ".mp4"), _checked_rate(fps)
     if isinstance(frames, np.ndarray) and frames.ndim < 4:
-        raise TypeError("frames must be several pictures, got a single one; write [image]")
+        raise TypeError("frames must be several pictures, got a single one; write [image].")
     number = -1
     with VideoWriter(target, rate, clock=1 / rate) as writer:
         for number, frame in enumerate(_same_sized(frames)):
             writer.write(frame, number / rate)
         if number < 0:
-            raise ValueError("frames must hold at least one picture, got none")
+            raise ValueError("frames must hold at least one picture, got none.")
     return target
 
 
@@ -95,7 +105,7 @@ class VideoWriter:
     Raises
     ------
     ValueError
-        `path` cannot be written; `write`, `write_sound` and `finish` raise it too.
+        If `path` cannot be written; `write`, `write_sound` and `finish` raise it too.
     """
 
     def __init__(
@@ -176,7 +186,7 @@ class VideoWriter:
         if max(height, width) > _MAX_SIDE_PX:
             raise ValueError(
                 f"frames must have sides of at most {_MAX_SIDE_PX} px to be written as H.264, got "
-                f"{width}x{height}; make them smaller first"
+                f"{width}x{height}; make them smaller first."
             )
         # Nothing can be written before the frames' size is known.
         self._stream.height, self._stream.width = height, width
@@ -213,7 +223,8 @@ class VideoWriter:
 class _SoundTrack:
     """The sound in an MP4: copied as it is where browsers can play that, else encoded as AAC.
 
-    Packets that are damaged, or go back in time, are left out.
+    Packets that are damaged, or go back in time, are left out. Where the sound takes on another
+    rate or layout, it is converted; what is only copied ends there, with a warning.
 
     Parameters
     ----------
@@ -227,6 +238,10 @@ class _SoundTrack:
         self._container = container
         self._copied = source.codec_context.name.removesuffix("float") in _COPIED_CODECS
         self._last_dts = -math.inf
+        self._kind: tuple[int, str] | None = None
+        self._has_changed = False
+        self._resampler: av.AudioResampler | None = None
+        self._next_sample = -math.inf
         if self._copied:
             self._stream = container.add_stream_from_template(source)
         else:
@@ -242,9 +257,10 @@ class _SoundTrack:
             return None
         self._last_dts = packet.dts
         try:
-            return packet.decode()
+            frames = packet.decode()
         except av.FFmpegError:
             return None  # a browser would stop here
+        return None if self._copied and self._changes(frames) else frames
 
     def write(self, packet: av.Packet, frames: list[av.AudioFrame]) -> None:
         """Take over a packet of the source, timed from the video's start, and what it holds."""
@@ -253,21 +269,57 @@ class _SoundTrack:
             self._container.mux(packet)
         else:
             for frame in frames:
-                self._container.mux(self._stream.encode(frame))
+                self._encode(frame)
 
     def finish(self) -> None:
         """Write what the encoder still holds."""
         if not self._copied:
+            self._end_resampling()
             self._container.mux(self._stream.encode(None))
+
+    def _changes(self, frames: list[av.AudioFrame]) -> bool:
+        """Tell whether a browser, which knows the first frame's kind, would play these wrongly."""
+        for frame in frames:
+            self._kind = self._kind or _kind_of(frame)
+            if _kind_of(frame) != self._kind and not self._has_changed:
+                self._has_changed = True
+                warnings.warn(
+                    f"the sound changes from {self._kind[0]} Hz, {self._kind[1]}, to "
+                    f"{frame.sample_rate} Hz, {frame.layout.name}; from there on it is left out.",
+                    stacklevel=2,
+                )
+        return any(_kind_of(frame) != self._kind for frame in frames)
+
+    def _encode(self, frame: av.AudioFrame) -> None:
+        kind = (*_kind_of(frame), frame.format.name)
+        if kind != self._kind:
+            self._end_resampling()
+            encoder = self._stream.codec_context
+            self._kind = kind
+            self._resampler = av.AudioResampler(encoder.format, encoder.layout, encoder.sample_rate)
+        self._add(self._resampler.resample(frame))
+
+    def _end_resampling(self) -> None:
+        if self._resampler:
+            self._add(self._resampler.resample(None))
+
+    def _add(self, frames: list[av.AudioFrame]) -> None:
+        """Encode frames; where kinds meet, they may overlap by a little, which MP4 refuses."""
+        rate = self._stream.codec_context.sample_rate
+        for frame in frames:
+            start = 0 if frame.pts is None else round(frame.pts * frame.time_base * rate)
+            frame.pts, frame.time_base = max(start, self._next_sample), Fraction(1, rate)
+            self._next_sample = frame.pts + frame.samples
+            self._container.mux(self._stream.encode(frame))
 
 
 def _checked_rate(fps: object) -> Fraction:
     if not isinstance(fps, Real):
-        raise TypeError(f"fps must be a number of frames per second, got {type(fps).__name__}")
+        raise TypeError(f"fps must be a number of frames per second, got {type(fps).__name__}.")
     # The bound of 1001 finds television's rates, such as 30000/1001.
     rate = Fraction(float(fps)).limit_denominator(1001) if math.isfinite(fps) else 0
     if not 0 < rate <= _MAX_FPS:
-        raise ValueError(f"fps must be above 0 and at most {_MAX_FPS} frames per second, got {fps}")
+        raise ValueError(f"fps must be above 0 and at most {_MAX_FPS} frames a second, got {fps}.")
     return rate
 
 
@@ -279,7 +331,7 @@ def _same_sized(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         if frame.shape != shape:
             raise ValueError(
                 f"frames must all have one size: frames[0] has shape {shape}, frames[{number}] "
-                f"has {frame.shape}; resize them first"
+                f"has {frame.shape}; resize them first."
             )
         yield frame
 
@@ -288,12 +340,12 @@ def _check_frame(frame: object, number: int) -> None:
     if not isinstance(frame, np.ndarray):
         raise TypeError(
             f"frames[{number}] must be a numpy array, got {type(frame).__name__}; "
-            "pass pictures through load_image first"
+            "pass pictures through load_image first."
         )
     if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3 or not frame.size:
         raise ValueError(
             f"frames[{number}] must be uint8 of shape (h, w, 3), got {frame.dtype} of shape "
-            f"{frame.shape}; pass it through load_image first"
+            f"{frame.shape}; pass it through load_image first."
         )
 
 
@@ -308,11 +360,33 @@ def _add_stream(
     return stream
 
 
+def letterboxed(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Fit a picture into a size, in px, between black bars; one of that size stays as it is.
+
+    Examples
+    --------
+    >>> letterboxed(np.full((2, 2, 3), 255, np.uint8), 2, 4)[0, :, 0].tolist()
+    [0, 255, 255, 0]
+    """
+    if image.shape[:2] == (height, width):
+        return image
+    scale = min(height / image.shape[0], width / image.shape[1])
+    h, w = (max(1, round(scale * side)) for side in image.shape[:2])
+    top, left = (height - h) // 2, (width - w) // 2
+    framed = np.zeros((height, width, 3), np.uint8)
+    framed[top : top + h, left : left + w] = Image.fromarray(image).resize((w, h))
+    return framed
+
+
 def _even(image: np.ndarray) -> np.ndarray:
     height, width = image.shape[:2]
     if height % 2 == width % 2 == 0:
         return image
     return np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+
+
+def _kind_of(frame: av.AudioFrame) -> tuple[int, str]:
+    return frame.sample_rate, frame.layout.name
 
 
 def _nearest_rate(rate: int) -> int:

@@ -13,7 +13,7 @@ import pandas as pd
 import traitlets
 from PIL import Image, ImageColor
 
-from ..emotions import EMOTIONS, LABEL_COLORS, ink_on
+from ..emotions import LABEL_COLORS, UNSURE, colors_of, ink_on
 from ..files import checked_target, unwritable_as_value_error, write_whole
 from ..images import load_image
 from ..recognition.drawing import caption, draw_faces
@@ -57,15 +57,22 @@ def webcam(recognizer: EmotionRecognizer) -> "LiveWebcam":
     Raises
     ------
     TypeError
-        `recognizer` is no EmotionRecognizer.
+        If `recognizer` is no EmotionRecognizer.
+
+    Examples
+    --------
+    >>> camera = fer.webcam(fer.EmotionRecognizer.load())
+    >>> len(camera.to_frame())  # until Start was pressed in the notebook
+    0
     """
     return LiveWebcam(EmotionStream(recognizer))
 
 
-def _build_palette() -> dict[str, Any]:
+def _build_palette(emotions: Sequence[str]) -> dict[str, Any]:
     """Return the emotions' names, and for each label its colour and that of text on it."""
-    colors = {label: (color, _ink_on_hex(color)) for label, color in LABEL_COLORS.items()}
-    return {"emotions": [*EMOTIONS], "colors": colors}
+    labels = colors_of(emotions) | {UNSURE: LABEL_COLORS[UNSURE]}
+    colors = {label: (color, _ink_on_hex(color)) for label, color in labels.items()}
+    return {"emotions": [*emotions], "colors": colors}
 
 
 def _ink_on_hex(color: str) -> str:
@@ -85,23 +92,24 @@ class LiveWebcam(anywidget.AnyWidget):
     Attributes
     ----------
     error : Exception or None
-        What stopped the widget last while it worked on a picture; `raise camera.error` shows
+        What stopped the widget last while it worked on a picture; ``raise camera.error`` shows
         where. The widget shows its message.
     """
 
     _esm = joined("widget.js", "live_drawing.js", "live_webcam.js")
     _css = joined("widget.css", "live_webcam.css")
-    _palette = traitlets.Dict(_build_palette(), read_only=True).tag(sync=True)
+    _palette = traitlets.Dict(read_only=True).tag(sync=True)
 
     def __init__(self, stream: EmotionStream) -> None:
         super().__init__()
+        self.set_trait("_palette", _build_palette(stream.emotions))
         self.error: Exception | None = None
         self._stream = stream
         self._session: str | None = None
         self._first_start_s: float | None = None
         self._offset_s = self._time_s = 0.0
         self._pictures = 0
-        self._table = FaceTable("webcam")
+        self._table = FaceTable("webcam", stream.emotions)
         self._newest: tuple[np.ndarray, Sequence[TrackedFace]] | None = None
         self._kept = self._newest
         # JupyterLab hands messages to a thread of their own, so that they arrive during a cell.
@@ -139,17 +147,17 @@ class LiveWebcam(anywidget.AnyWidget):
         Raises
         ------
         FileNotFoundError
-            The folder of `path` does not exist.
+            If the folder of `path` does not exist.
         ValueError
-            No picture was taken yet, or `path` does not end in ``.png`` or cannot be written.
+            If no picture was taken yet, or `path` does not end in ``.png`` or cannot be written.
         TypeError
-            `path` is no path.
+            If `path` is no path.
         """
         target = None if path is None else checked_target("path", path, ".png")
         with self._lock:
             kept = self._kept or self._newest
         if kept is None:
-            raise ValueError("there is no picture yet: show the widget and press Start first")
+            raise ValueError("there is no picture yet: show the widget and press Start first.")
         drawn = draw_faces(*kept)
         if target is not None:
             _save_png(drawn, target)
@@ -214,6 +222,7 @@ def _to_message(face: TrackedFace) -> dict[str, Any]:
     return {
         "id": face.face_id,
         "box": list(face.box),
+        "top": face.top,
         "label": face.label,
         "caption": caption(face),
         "emotions": list(face.emotions.values()),

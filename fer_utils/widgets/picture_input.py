@@ -19,7 +19,7 @@ class PictureInput(anywidget.AnyWidget):
     Leave it as a cell's last line to show it, in JupyterLab, Notebook 7 or Colab. The picture
     goes from the browser to this kernel and nowhere else, scaled down to 1920 px at most. It
     is not saved with the notebook. It arrives when the kernel is idle: read it in a later
-    cell, or be told of it with `observe(function, "image")`.
+    cell, or be told of it with ``observe(function, "image")``.
 
     Attributes
     ----------
@@ -27,6 +27,12 @@ class PictureInput(anywidget.AnyWidget):
         The last picture: uint8, shape (h, w, 3), RGB. None as long as there is none.
     error : str
         Why the last file could not be read, else empty. The widget shows it too.
+
+    Examples
+    --------
+    >>> own = fer.PictureInput()
+    >>> own.image is None  # until a picture was chosen in the notebook
+    True
     """
 
     _esm = joined("widget.js", "picture_input.js")

@@ -7,7 +7,8 @@ prints where eyes, mouth and the other key points stand in training pictures, an
 with which `crop_face` therefore places FER2013's frame on a face. Then it prints how many
 validation pictures (PublicTest) are found, and how much accuracy the shipped vote loses on the
 crops of those found, against the same pictures as they were. What FER2013 cut away cannot come
-back: where a crop reaches beyond the pasted picture, it shows the scene.
+back: where a crop reaches beyond the pasted picture, it shows the scene. What enlarging alone
+costs is told by a crop of exactly the place where the picture was pasted.
 """
 
 import argparse
@@ -24,7 +25,7 @@ from tqdm import tqdm
 from fer_utils import EMOTIONS, FaceBox, FaceDetector, SoftVote, Split, crop_face, load_dataset
 from fer_utils.evaluation.metrics import to_markdown
 from fer_utils.faces.boxes import KEYPOINTS, overlap
-from fer_utils.faces.crop import _FRAME_WEIGHTS
+from fer_utils.faces.crop import _FRAME_WEIGHTS, crop_whole
 from fer_utils.graceful_exit import mistakes_as_lines
 from fer_utils.images import to_gray
 
@@ -52,6 +53,10 @@ class Pasted:
 
     scene: np.ndarray
     corner: tuple[int, int]
+
+    def picture(self) -> np.ndarray:
+        x, y = self.corner
+        return self.scene[y : y + FACE_PX, x : x + FACE_PX]
 
     def find(self, detector: FaceDetector) -> FaceBox | None:
         """Return the detected face that lies on the pasted picture, if there is one."""
@@ -143,15 +148,20 @@ def find_and_crop(
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Return which pictures are found, bool (n,), and of those found each kind of 48x48 crop."""
     found = np.zeros(len(images), dtype=bool)
-    framed, boxed = [], []
+    framed, boxed, exact = [], [], []
     for index, picture in enumerate(pasted(images, "validation pictures")):
         if face := picture.find(detector):
             found[index] = True
             framed.append(crop_face(picture.scene, face))
             boxed.append(plain_box(picture.scene, face))
+            exact.append(crop_whole(picture.picture()))
     kinds = {"the original pictures": images[found]}
     if framed:
-        kinds |= {"`crop_face`": np.stack(framed), "the detector's box": np.stack(boxed)}
+        kinds |= {
+            "where it was pasted": np.stack(exact),
+            "`crop_face`": np.stack(framed),
+            "the detector's box": np.stack(boxed),
+        }
     return found, kinds
 
 
@@ -228,7 +238,7 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="measure on this many pictures of each part")
     args = parser.parse_args()
     with mistakes_as_lines(parser), FaceDetector() as detector:
-        data, vote = load_dataset(args.data), SoftVote.load()
+        data, vote = load_dataset(args.data), SoftVote.load(precision="float")
         training = some_of(data.train, args.limit or TEMPLATE_PICTURES)
         print_template(detector, training.images)
         print_loss(detector, vote, some_of(data.validation, args.limit or len(data.validation)))

@@ -40,6 +40,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         weights = _own_weights(Path(folder))
         recognizer = EmotionRecognizer.load(weights or None)
+        print(f"the networks vote in {recognizer.classifier.precision}")
         for name, picture in _pictures().items():
             _report(recognizer, name, picture)
         start_ms = _fresh_ms(START, get_sample_data("grace_hopper.jpg", asfileobj=False), *weights)

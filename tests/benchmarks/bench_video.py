@@ -21,7 +21,7 @@ from PIL import Image
 from skimage import data
 
 from fer_utils import EmotionRecognizer, recognize_video
-from fer_utils.video import reader, recognize, writer
+from fer_utils.video import container, recognize, writer
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.helpers.clips import moving_head, write_clip
@@ -49,8 +49,9 @@ def _report_speed(folder: Path, seconds: float) -> None:
     frames = round(seconds * HD_FPS)
     times_s = np.arange(frames) / HD_FPS
     size = {"size": (1280, 720), "sound": "aac", "sound_s": seconds}
-    clip = write_clip(folder / "hd.mp4", _hd_frames(frames), times_s, **size)
+    clip = write_clip(folder / "hd.mp4", hd_frames(frames), times_s, **size)
     recognizer = EmotionRecognizer.load()
+    print(f"the networks vote in {recognizer.classifier.precision}")
     recognize_video(clip, every_s=1, recognizer=recognizer, progress=False)  # warm up
     shares = _timed(recognizer)
     start_s = time.perf_counter()
@@ -68,7 +69,7 @@ def _report_speed(folder: Path, seconds: float) -> None:
         )
 
 
-def _hd_frames(frames: int) -> Iterator[np.ndarray]:
+def hd_frames(frames: int) -> Iterator[np.ndarray]:
     """A portrait that moves over a photograph."""
     portrait = Image.fromarray(data.astronaut()[:300, 70:370]).resize((560, 560))
     background = Image.fromarray(data.coffee()).resize((1280, 720))
@@ -82,14 +83,14 @@ def _hd_frames(frames: int) -> Iterator[np.ndarray]:
 def _timed(recognizer: EmotionRecognizer) -> dict[str, float]:
     """Have the time that each part takes added up; encoding goes on beside the others."""
     seconds: Counter[str] = Counter()
-    _time(seconds, "read", reader.VideoReader, "_to_upright_rgb")
+    _time(seconds, "read", container, "to_upright_rgb")
     _time(seconds, "detect", recognizer.detector, "detect")
     _time(seconds, "follow", recognizer.detector, "follow")
     _time(seconds, "classify", recognizer.classifier, "predict_proba")
     _time(seconds, "draw", recognize, "draw_faces")
     _time(seconds, "write (waiting for the encoder)", writer.VideoWriter, "write")
     _time(seconds, "encode (on a thread of its own)", writer.VideoWriter, "_encode")
-    _time_iterator(seconds, "read", reader.VideoReader, "_decode")
+    _time_iterator(seconds, "read", container.ContainerReader, "_decode")
     return seconds
 
 

@@ -1,10 +1,14 @@
+import json
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
 from keras import layers
 
-from fer_utils import EMOTIONS, SoftVote, evaluate
+from fer_utils import EMOTIONS, SoftVote, build_vgg, evaluate
 from fer_utils.data.dataset import Split
+from fer_utils.evaluation import metrics
 from fer_utils.evaluation.metrics import (
     comparison_tables,
     light_table,
@@ -13,8 +17,12 @@ from fer_utils.evaluation.metrics import (
     report_on_split,
     to_markdown,
 )
+from fer_utils.files import sha256_of
+from fer_utils.network.int8 import has_fast_int8
+from fer_utils.network.vote import write_vote
 from tests.helpers.made_probabilities import rows
 
+TINY_DATA = Path(__file__).parents[1] / "fixtures/tiny_fer2013.zip"
 ANGRY, DISGUST, FEAR, HAPPY = range(4)
 
 
@@ -108,7 +116,6 @@ def test_an_empty_split_is_refused():
         evaluate(looks_left(), Split(lit_faces(), np.array([], np.int64)))
 
 
-@pytest.mark.slow
 def test_the_table_compares_votes_parts_and_flipping():
     sides = ["left", "right"] * 10
     split = Split(lit_faces(*sides), np.array([ANGRY, HAPPY] * 10))
@@ -139,7 +146,6 @@ def test_networks_of_one_name_are_numbered():
     assert [*probabilities_by_name(SoftVote([first]), lit_faces("left"))] == ["1: vote", "vote"]
 
 
-@pytest.mark.slow
 def test_the_vote_of_the_table_is_the_vote():
     split = Split(lit_faces(*["left", "right"] * 10), np.array([ANGRY, HAPPY] * 10))
     vote = SoftVote([looks_left(), looks_left()], temperature=2.0)
@@ -197,7 +203,6 @@ def test_without_opinions_a_report_has_none():
     assert "What people said" not in str(report)
 
 
-@pytest.mark.slow
 def test_the_tables_judge_by_label_and_by_majority():
     split = judged(*[{ANGRY: 1.0}] * 6, *[{ANGRY: 0.5, FEAR: 0.5}] * 4, labels=[ANGRY, HAPPY] * 5)
     tables = comparison_tables(SoftVote([looks_left()]), split, {"all": np.ones(10, dtype=bool)})
@@ -233,3 +238,53 @@ def test_other_light_is_what_its_name_says():
     faces = np.full((1, 48, 48), 200, np.uint8)
     light_table(Watching([looks_left()]), Split(faces, np.array([ANGRY])))
     assert [int(images[0, 0, 0]) for images in seen] == [200, 60, 120, 227]
+
+
+@pytest.mark.skipif(not has_fast_int8(), reason="this processor has no fast int8")
+@pytest.mark.slow
+def test_the_command_adds_an_int8_copy_whole_and_measures_it(tmp_path, monkeypatch, capsys):
+    names = [f"{name}.weights.h5" for name in ("one", "other")]
+    for name in names:
+        build_vgg().save_weights(tmp_path / name)
+    monkeypatch.setattr(metrics, "INT8_FACES", 4)  # seconds instead of a minute
+    vote = tmp_path / "vote.json"
+    command = ["--vote", str(vote), "--data", str(TINY_DATA), "--part", "validation"]
+    metrics.main(["--networks", *names, "--int8", *command])
+    said = json.loads(vote.read_text())["int8"]
+    assert said["made_from"] == {
+        "sha256": [sha256_of(tmp_path / name) for name in names],
+        "faces": 4,
+        "seed": metrics.INT8_SEED,
+    }
+    assert {file["file"]: file["sha256"] for file in said["files"]} == {
+        name: sha256_of(tmp_path / name) for name in ("vote_int8.xml", "vote_int8.bin")
+    }
+    printed = capsys.readouterr().out
+    assert printed.count("| all | vote, int8 | no | 76 |") == 1
+    assert f"Temperature of its int8 copy: {said['temperature']:.4f}" in printed
+
+    def interrupt(*_: object) -> float:
+        raise KeyboardInterrupt
+
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    monkeypatch.setattr(metrics, "INT8_FACES", 5)
+    monkeypatch.setattr(metrics, "fit_temperature", interrupt)
+    with pytest.raises(SystemExit):
+        metrics.main(["--int8", *command])
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_without_fast_int8_no_copy_is_made_and_one_line_says_what_is_not_measured(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(metrics, "has_fast_int8", lambda: False)
+    with pytest.raises(SystemExit):
+        metrics.main(["--int8", "--data", str(TINY_DATA)])
+    assert "error: --int8 needs a processor with AVX512-VNNI" in capsys.readouterr().err
+    metrics.main(["--data", str(TINY_DATA), "--part", "validation"])
+    assert "int8 is not measured: this processor has no" in capsys.readouterr().out
+    build_vgg().save_weights(tmp_path / "own.weights.h5")
+    write_vote(tmp_path / "vote.json", [tmp_path / "own.weights.h5"], 1.0)
+    own = ["--vote", str(tmp_path / "vote.json")]
+    metrics.main(["--data", str(TINY_DATA), "--part", "validation", *own])
+    assert "int8" not in capsys.readouterr().out

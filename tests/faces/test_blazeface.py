@@ -1,12 +1,16 @@
+import importlib.util
 import os
 import shutil
 import subprocess
 import sys
 
 import pytest
+from PIL import Image
 
 from fer_utils.faces import blazeface
 from fer_utils.faces.detector import FaceDetector
+from fer_utils.faces.views import shrink
+from tests.helpers.portraits import ASTRONAUT
 
 
 def test_a_changed_or_missing_detector_file_is_refused(tmp_path, monkeypatch):
@@ -53,25 +57,58 @@ def run_python(code: str, *prefix: str, **environment: str) -> subprocess.Comple
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="says how Linux is mended")
-def test_a_missing_system_library_is_named_with_its_remedy(tmp_path):
-    (tmp_path / "libGL.so.1").touch()  # found first, and no library
+def test_a_library_that_cannot_be_loaded_is_named_with_its_remedy(tmp_path):
+    (whole,) = importlib.util.find_spec("mediapipe").submodule_search_locations
+    shutil.copytree(whole, tmp_path / "mediapipe", ignore=shutil.ignore_patterns("*.so"))
+    (tmp_path / "mediapipe/tasks/c/libmediapipe.so").touch()  # no library
     code = "from fer_utils import FaceDetector; FaceDetector()"
-    ended = run_python(code, LD_LIBRARY_PATH=str(tmp_path))
+    ended = run_python(code, PYTHONPATH=os.pathsep.join([str(tmp_path), *sys.path]))
     assert "ImportError: MediaPipe needs a system library" in ended.stderr
-    assert "libGL.so.1" in ended.stderr
+    assert "libmediapipe.so" in ended.stderr
     assert "apt-get install libegl1" in ended.stderr
 
 
+@pytest.mark.slow
 def test_a_detector_left_open_makes_no_noise_at_exit():
     ended = run_python("from fer_utils import FaceDetector; left_open = FaceDetector()")
     assert ended.returncode == 0
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.slow
 def test_a_forgotten_detector_is_closed_by_garbage_collection():
     ended = run_python(IN_A_CYCLE)  # hangs if mediapipe's own `__del__` closes it
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.strip() == "0"
+
+
+DRAW_WITH_MEDIAPIPE = """
+import sys
+from fer_utils import FaceDetector, load_image
+from skimage.data import astronaut
+
+with FaceDetector() as detector:
+    (face,) = detector.detect(astronaut())
+    assert not {"cv2", "matplotlib.pyplot", "sounddevice"} & sys.modules.keys()
+    import matplotlib.pyplot as plt
+    import mediapipe as mp
+
+    native = detector._viewer._idle.get()
+    seen = native.detect(mp.Image(mp.ImageFormat.SRGB, astronaut())).detections[0]
+    detector._viewer._idle.put(native)
+
+picture = astronaut().copy()
+mp.tasks.vision.drawing_utils.draw_detection(picture, seen)
+assert (picture != astronaut()).any()
+assert "cv2" in sys.modules
+assert plt is sys.modules["matplotlib.pyplot"] and plt.figure() is not None
+"""
+
+
+@pytest.mark.slow
+def test_what_mediapipe_draws_with_is_imported_when_it_draws():
+    ended = run_python(DRAW_WITH_MEDIAPIPE, MPLBACKEND="Agg")
+    assert ended.returncode == 0, ended.stderr
 
 
 DETECT = """
@@ -99,3 +136,11 @@ def test_detection_opens_no_network_connection(tmp_path, code, opens):
     ended = run_python(code, "strace", "-f", "--seccomp-bpf", "-e", calls, "-o", str(log))
     assert ended.returncode == 0, ended.stderr
     assert ("AF_INET" in log.read_text()) is opens
+
+
+def test_a_detector_that_another_thread_closes_says_so():
+    detector = FaceDetector()
+    viewer = detector._viewer
+    detector.close()
+    with pytest.raises(ValueError, match="closed meanwhile; make a new one with FaceDetector"):
+        viewer.look([shrink(Image.fromarray(ASTRONAUT), (0, 0, 512, 512))], (512, 512))

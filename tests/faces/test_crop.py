@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from fer_utils.faces.boxes import FaceBox
-from fer_utils.faces.crop import crop_face
+from fer_utils.faces.crop import crop_face, crop_whole
 from tests.helpers.portraits import ASTRONAUT, HOPPER
 
 # Where the key points stand on average in FER2013, as percents of the frame's side.
@@ -108,7 +108,6 @@ def test_beyond_the_picture_its_border_is_repeated():
     ("face", "size", "message"),
     [
         (FaceBox((10, 10, 80, 80), 0.9, IN_PLACE), 0, "size must be"),
-        (FaceBox((10, 10, 80, 80), 0.9, IN_PLACE), 48.0, "size must be"),
         (FaceBox((50, 10, 80, 80), 0.9, IN_PLACE), 48, "inside the picture of 100x100"),
         (FaceBox((1, 1, 8, 8), 0.9, dict.fromkeys(IN_PLACE, (5, 5))), 48, "about one pixel"),
     ],
@@ -116,3 +115,42 @@ def test_beyond_the_picture_its_border_is_repeated():
 def test_crops_that_cannot_be_made_are_refused(face, size, message):
     with pytest.raises(ValueError, match=message):
         crop_face(np.zeros((100, 100), np.uint8), face, size)
+
+
+FACE = crop_whole(HOPPER[120:340, 150:370])
+
+
+def test_a_whole_picture_of_the_right_size_keeps_its_pixels():
+    for picture in (FACE, np.dstack([FACE] * 3), Image.fromarray(FACE)):
+        np.testing.assert_array_equal(crop_whole(picture), FACE)
+
+
+def test_a_whole_picture_is_scaled():
+    small = np.asarray(Image.fromarray(FACE).resize((24, 24), Image.Resampling.BOX))
+    assert correlation(crop_whole(small), FACE) > 0.93
+    assert correlation(crop_whole(FACE.repeat(5, axis=0).repeat(5, axis=1)), FACE) > 0.99
+    assert crop_whole(FACE, size=64).shape == (64, 64)
+
+
+@pytest.mark.parametrize("turned", [lambda a: a, np.transpose], ids=["tall", "wide"])
+def test_a_whole_picture_that_is_not_square_keeps_its_shape_between_repeated_borders(turned):
+    narrow = FACE[:, 8:39]  # 31 px wide: 8 more on the left, 9 on the right
+    expected = np.pad(narrow, [(0, 0), (8, 9)], mode="edge")
+    np.testing.assert_array_equal(crop_whole(turned(narrow)), turned(expected))
+
+
+@pytest.mark.parametrize("size", [(1, 300), (300, 1), (2000, 3), (2, 2)])
+def test_a_whole_picture_of_an_odd_size_is_cropped_too(size):
+    assert crop_whole(np.resize(ASTRONAUT, (*size, 3))).shape == (48, 48)
+
+
+def test_a_whole_picture_of_one_colour_is_no_face():
+    with pytest.raises(ValueError, match="no face: all its pixels are the same"):
+        crop_whole(np.full((48, 48), 77, np.uint8))
+
+
+@pytest.mark.parametrize(("size", "error"), [(0, ValueError), (48.0, TypeError), ("48", TypeError)])
+def test_a_crop_has_a_whole_number_of_px(size, error):
+    for crop in (crop_whole, lambda image, size: crop_face(image, None, size)):
+        with pytest.raises(error, match="size must be a whole number of at least 1 px"):
+            crop(FACE, size)

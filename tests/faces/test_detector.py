@@ -1,3 +1,6 @@
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -129,6 +132,18 @@ def test_a_closed_detector_says_so_and_may_be_closed_again():
     for look in (detector.detect, lambda image: detector.follow(image, [])):
         with pytest.raises(ValueError, match="closed; make a new one"):
             look(ASTRONAUT)
+
+
+def test_pickled_and_copied_it_is_its_settings(thorough):
+    with FaceDetector(0.7, thorough=True) as detector:
+        pickled = pickle.dumps(detector)
+        copies = [copy.copy(detector), copy.deepcopy(detector)]
+    for other in (pickle.loads(pickled), *copies):
+        with other:
+            assert (other.min_score, other.thorough) == (0.7, True)
+            assert other.detect(ASTRONAUT) == thorough.detect(ASTRONAUT)
+    with pytest.raises(ValueError, match="closed; make a new one"):
+        pickle.dumps(detector)
 
 
 @pytest.mark.parametrize("image", [ASTRONAUT, HOPPER], ids=["astronaut", "grace_hopper"])

@@ -95,6 +95,27 @@ def write_clip(
     return path
 
 
+def write_growing_clip(path: Path, images: Iterable[np.ndarray], fps: int = 25) -> Path:
+    """Write pictures of several sizes as VP8, as in a call in which a phone is turned."""
+    clock = Fraction(1, 1000)
+    with av.open(str(path), "w") as container:
+        stream = encoder = None
+        for number, image in enumerate(images):
+            height, width, _ = image.shape
+            stream = stream or container.add_stream("libvpx", rate=fps, width=width, height=height)
+            if encoder is None or (encoder.height, encoder.width) != (height, width):
+                encoder = av.CodecContext.create("libvpx", "w")
+                encoder.height, encoder.width, encoder.bit_rate = height, width, 10**7
+                encoder.pix_fmt, encoder.time_base = "yuv420p", clock
+                encoder.options = {"lag-in-frames": "0"}
+            frame = av.VideoFrame.from_ndarray(image).reformat(format="yuv420p")
+            frame.pts, frame.time_base = round(number / fps / clock), clock
+            for packet in encoder.encode(frame):
+                packet.stream, packet.time_base = stream, clock
+                container.mux(packet)
+    return path
+
+
 def _beeps(duration_s: float, rate: int) -> Iterator[av.AudioFrame]:
     """Short tones that begin at the whole seconds."""
     for start in range(0, int(duration_s * rate), rate // 10):

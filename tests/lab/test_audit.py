@@ -1,3 +1,6 @@
+import re
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -82,11 +85,13 @@ def test_means_are_by_emotion_and_missing_where_there_is_none():
     assert np.array_equal(grid[1, 3].images[0].get_array(), FACES[2])
 
 
-def test_on_the_map_alike_faces_are_neighbours():
+@pytest.mark.slow
+def test_on_the_map_alike_faces_are_neighbours(capsys):
     # Two pictures, each four times with a little noise: light alone the network does not see.
     noise = np.random.default_rng(0).integers(0, 8, (8, 48, 48), dtype=np.uint8)
     split = Split(np.repeat(FACES[:2] // 2, 4, axis=0) + noise, np.array([0] * 4 + [3] * 4))
-    places = audit.feature_map(build_vgg(width=0.1), split)
+    places = audit.feature_map(build_vgg(width=0.1), split, progress=False)
+    assert capsys.readouterr() == ("", "")
     assert places.shape == (8, 2)
     distances = np.linalg.norm(places[:, None] - places, axis=2)
     np.fill_diagonal(distances, np.inf)
@@ -95,6 +100,27 @@ def test_on_the_map_alike_faces_are_neighbours():
     ax = audit.plot_feature_map(places, split.labels, title="vgg")
     dots = {dot.get_label(): len(dot.get_offsets()) for dot in ax.collections}
     assert dots == dict.fromkeys(EMOTIONS, 0) | {"angry": 4, "happy": 4}
+
+
+@pytest.mark.parametrize("n", [7, 700, 7000])
+def test_the_maps_legend_has_dots_of_one_size_however_many_faces_there_are(n):
+    ax = audit.plot_feature_map(np.zeros((n, 2)), np.arange(n) % 7)
+    sizes = [handle.get_sizes()[0] for handle in ax.get_legend().legend_handles]
+    np.testing.assert_allclose(sizes, 60)
+
+
+@pytest.mark.slow
+def test_bars_tell_how_far_the_map_is_and_nothing_else_is_printed(capsys, monkeypatch):
+    # By default a bar leaves out what follows within a tenth of a second.
+    monkeypatch.setattr(audit, "tqdm", partial(audit.tqdm, mininterval=0))
+    split = split_of(*range(8), labels=[0] * 8)
+    audit.feature_map(build_vgg(width=0.1, name="small"), split)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "Features of small: 100%" in err
+    assert "Layout of small: 100%" in err
+    steps = {int(step) for step in re.findall(r"(\d+)/1000", err)}
+    assert {0, 1000} < steps  # the bar has moved on the way
 
 
 def test_too_few_faces_are_refused():
@@ -123,8 +149,8 @@ def test_the_table_of_opinions_counts_as_by_hand():
 
 def test_the_plot_of_opinions_shows_shares_of_each_label():
     ax = audit.plot_opinions(of_opinions([3, 3, 3, 3, 4], [3, 3, 3, 6, 6]))
-    texts = np.reshape([text.get_text() for text in ax.texts], (7, 7))
-    assert texts[3].tolist() == ["0", "0", "0", "75", "0", "0", "25"]
+    texts = {text.get_position()[::-1]: text.get_text() for text in ax.texts}
+    assert {column: text for (row, column), text in texts.items() if row == 3} == {3: "75", 6: "25"}
     assert ax.get_yticklabels()[3].get_text() == "happy (4)"
     with pytest.raises(ValueError, match="most people said the same, got none"):
         audit.plot_opinions(of_opinions([3], [None]))

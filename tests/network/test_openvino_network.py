@@ -1,17 +1,20 @@
 """The light runtime: it agrees with Keras, keeps to itself, and does without where it must."""
 
+import copy
+import multiprocessing
 import os
+import pickle
 import shutil
 import subprocess
 import sys
 import warnings
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import keras
 import numpy as np
 import pytest
 
-from fer_utils import EMOTIONS, SoftVote, build_vgg
+from fer_utils import EMOTIONS, EmotionRecognizer, FaceDetector, SoftVote, build_vgg
 from fer_utils.network import openvino_network
 from fer_utils.network.openvino_network import LightNetwork, load_network
 from fer_utils.network.vgg import at_size
@@ -49,6 +52,7 @@ def told_by_keras(model: keras.Model, faces: np.ndarray) -> np.ndarray:
     return keras.ops.convert_to_numpy(model(faces[..., None].astype(np.float32)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", range(SMALLEST_SIZE, LARGEST_SIZE + 1))
 def test_it_agrees_with_keras_at_every_size(vgg, weights_file, size):
     network = LightNetwork(weights_file, size, precision="f32")
@@ -94,6 +98,45 @@ def test_threads_take_turns(weights_file):
     assert all(np.allclose(a, b, atol=1e-5) for a, b in zip(told, expected, strict=True))
 
 
+def threads_of(network: LightNetwork) -> int:
+    return network._request.get_compiled_model().get_property("INFERENCE_NUM_THREADS")
+
+
+@pytest.mark.parametrize(("threads", "each"), [(1, 1), (3, 1), (4, 2)])
+def test_networks_that_vote_share_the_threads_and_say_the_same(weights_file, threads, each):
+    faces = faces_of(2, 48)
+    alone = LightNetwork(weights_file, threads=each)  # OpenVINO takes no more than there are cores
+    vote = SoftVote.from_weights([weights_file, weights_file], threads=threads)
+    for loaded in (vote, pickle.loads(pickle.dumps(vote))):
+        assert [threads_of(network) for network in loaded.models] == [threads_of(alone)] * 2
+    assert threads_of(LightNetwork(weights_file, threads=1)) == 1
+    assert np.allclose(vote.predict_proba(faces), alone(faces), atol=0.02)
+
+
+def test_a_network_may_vote_twice(weights_file):
+    network = LightNetwork(weights_file)
+    faces = faces_of(2, 48)
+    assert np.allclose(SoftVote([network, network]).predict_proba(faces), network(faces), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("threads", "raised"), [(0, ValueError), (1.5, TypeError), (True, TypeError)]
+)
+@pytest.mark.parametrize(
+    "load",
+    [
+        lambda path, threads: LightNetwork(path, threads=threads),
+        lambda path, threads: SoftVote.from_weights([path], threads=threads),
+        lambda path, threads: EmotionRecognizer.load([path], threads=threads),
+        lambda path, threads: FaceDetector(threads=threads),
+    ],
+    ids=["LightNetwork", "SoftVote", "EmotionRecognizer", "FaceDetector"],
+)
+def test_threads_are_a_whole_number_of_at_least_1(weights_file, load, threads, raised):
+    with pytest.raises(raised, match="threads must be a whole number of at least 1, got"):
+        load(weights_file, threads)
+
+
 def test_it_may_vote_beside_a_keras_model(vgg, weights_file):
     faces = faces_of(2, 48)
     mixed = SoftVote([load_network(weights_file), vgg])
@@ -108,25 +151,56 @@ def test_a_network_of_another_size_cannot_vote_along(weights_file):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "error", "message"),
     [
-        ({"size": 33}, "size must be a whole number from 34 to 49 px, got 33"),
-        ({"size": 48.0}, r"size must be a whole number .* got 48\.0"),
-        ({"precision": "int8"}, "precision must be one of .* got 'int8'"),
+        ({"size": 33}, ValueError, "size must be a whole number from 34 to 49 px, got 33"),
+        ({"size": 48.0}, TypeError, r"size must be a whole number .* got 48\.0"),
+        ({"precision": "int8"}, ValueError, "precision must be one of .* got 'int8'"),
     ],
 )
-def test_a_wrong_argument_is_named(weights_file, arguments, message):
-    with pytest.raises(ValueError, match=message):
+def test_a_wrong_argument_is_named(weights_file, arguments, error, message):
+    with pytest.raises(error, match=message):
         LightNetwork(weights_file, **arguments)
+
+
+@pytest.mark.slow
+def test_pickled_and_copied_it_is_its_file_and_settings(vgg, tmp_path):
+    path = tmp_path / "mine.weights.h5"
+    vgg.save_weights(path)
+    network = LightNetwork(path, 40, precision="f32")
+    faces = faces_of(3, 40)
+    pickled = pickle.dumps(network)
+    assert len(pickled) < 1000  # no weights travel along
+    for other in (pickle.loads(pickled), copy.copy(network), copy.deepcopy(network)):
+        assert (other.name, other.input_size) == ("mine", (40, 40))
+        assert np.array_equal(other(faces), network(faces))
+    build_vgg().save_weights(path)
+    with pytest.raises(ValueError, match=r"mine\.weights\.h5' is not the file it was .*SHA-256"):
+        pickle.loads(pickled)
+    path.unlink()
+    with pytest.raises(FileNotFoundError, match=r"no weights file .*mine\.weights\.h5"):
+        pickle.loads(pickled)
+
+
+def test_it_is_pickled_from_any_folder(weights_file, monkeypatch):
+    monkeypatch.chdir(weights_file.parent)
+    pickled = pickle.dumps(LightNetwork(weights_file.name))
+    monkeypatch.chdir("/")
+    assert pickle.loads(pickled).name == "drawn"
+
+
+def test_another_checksum_is_refused(weights_file):
+    with pytest.raises(ValueError, match="its SHA-256 is not 0123"):
+        load_network(weights_file, "0123")
 
 
 @pytest.fixture
 def without_openvino(monkeypatch):
     monkeypatch.setitem(sys.modules, "openvino", None)
-    for cached in (openvino_network._core, openvino_network._tell_of_fallback):
+    for cached in (openvino_network.openvino_core, openvino_network._tell_of_fallback):
         cached.cache_clear()
     yield
-    for cached in (openvino_network._core, openvino_network._tell_of_fallback):
+    for cached in (openvino_network.openvino_core, openvino_network._tell_of_fallback):
         cached.cache_clear()
 
 
@@ -165,8 +239,9 @@ print(*sorted(name.partition(".")[0] for name, module in sys.modules.items() if 
 """
 
 
-def test_a_vote_loads_neither_tensorflow_nor_what_reports_use(weights_file, tmp_path):
-    ended = run_python(VOTE, weights_file, HOME=str(tmp_path))
+def test_a_vote_loads_neither_tensorflow_nor_what_reports_use(weights_file, tmp_path_factory):
+    tmp_path, cache = (tmp_path_factory.mktemp(name) for name in ("home", "cache"))
+    ended = run_python(VOTE, weights_file, HOME=str(tmp_path), FER_CACHE_DIR=str(cache))
     assert ended.returncode == 0, ended.stderr
     assert not {"tensorflow", "keras", "openvino_telemetry"} & set(ended.stdout.split())
     assert list(tmp_path.iterdir()) == []  # where OpenVINO would note who it reports on
@@ -195,3 +270,36 @@ def test_recognition_opens_no_network_connection(weights_file, tmp_path):
     assert ended.returncode == 0, ended.stderr
     assert "exited with 0" in log.read_text()
     assert "AF_INET" not in log.read_text()
+
+
+FORK = """
+import os
+import numpy as np
+from fer_utils import SoftVote, build_vgg
+
+vote = SoftVote([build_vgg(width=0.1)])
+faces = np.zeros((1, 48, 48), np.uint8)
+child = os.fork()
+if child == 0:
+    try:
+        vote.predict_proba(faces)
+    except ValueError as error:
+        os._exit("get_context('spawn')" in str(error))
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
+@pytest.mark.slow
+def test_what_keras_computes_is_refused_in_a_forked_child(weights_file):
+    ended = run_python(FORK)
+    assert ended.returncode == 0, ended.stderr
+
+
+@pytest.mark.slow
+def test_what_keras_computes_can_do_what_that_message_says(vgg):
+    vote = SoftVote([vgg])
+    faces = faces_of(2, 48)
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        told = pool.submit(vote.predict_proba, faces).result()
+    assert np.allclose(told, vote.predict_proba(faces), atol=1e-5)

@@ -5,7 +5,7 @@ from matplotlib.colors import to_rgb, to_rgba
 
 from fer_utils.data.dataset import Split
 from fer_utils.emotions import EMOTION_COLORS, EMOTIONS
-from fer_utils.plots.data import plot_distribution, plot_samples
+from fer_utils.plots.data import plot_distribution, plot_samples, plot_variants
 
 BEFORE = {"angry": 40, "disgust": 4, "fear": 41, "happy": 1072, "sad": 48, "neutral": 50}
 AFTER = dict.fromkeys(EMOTIONS, 1072)
@@ -34,6 +34,12 @@ def test_bars_have_the_counts_as_heights_and_labels_in_fer2013_order():
     ]
     assert ax.get_title() == "Pictures per emotion (1,255 in all)"
     assert ax.get_legend() is None
+
+
+@pytest.mark.parametrize(("most", "step"), [(72, 10), (3, 1), (7215, 1000)])
+def test_counts_are_told_in_round_numbers(most, step):
+    ticks = plot_distribution({"happy": most}).get_yticks()
+    assert set(np.diff(ticks)) == {step}
 
 
 def test_a_split_is_counted():
@@ -79,8 +85,8 @@ def test_distribution_draws_on_the_given_axes():
         ([1, 2], TypeError, r"splits must be a Split or counts .* got list"),
         ({"happy": 3, "joy": 4}, TypeError, r"splits\['happy'\] must be a Split"),
         ({"happy": -3}, ValueError, r"splits: the count of 'happy' must be .* got -3"),
-        ({"happy": "x"}, ValueError, r"the count of 'happy' must be a whole number .* got 'x'"),
-        ({"new": {"sad": 0.5}}, ValueError, r"splits\['new'\]: the count of 'sad' .* got 0.5"),
+        ({"happy": "x"}, TypeError, r"the count of 'happy' must be a whole number .* got 'x'"),
+        ({"new": {"sad": 0.5}}, TypeError, r"splits\['new'\]: the count of 'sad' .* got 0.5"),
         ({"happy": 3, "sad": {"sad": 1}}, TypeError, r"splits\['happy'\] must be a Split"),
         ({"train": {"joy": 4}}, TypeError, r"splits\['train'\] .* got \{'joy': 4\}"),
     ],
@@ -153,7 +159,7 @@ def test_pictures_keep_their_grey_values():
     [
         ({"emotion": "joy"}, "emotion must be one of angry, .*; got 'joy'"),
         ({"columns": 0}, "columns must be a whole number of at least 1, got 0"),
-        ({"rows": 1.5}, "rows must be a whole number of at least 1, got 1.5"),
+        ({"rows": -1}, "rows must be a whole number of at least 1, got -1"),
     ],
 )
 def test_samples_refuse(options, match):
@@ -164,3 +170,20 @@ def test_samples_refuse(options, match):
 def test_samples_need_a_split():
     with pytest.raises(TypeError, match="split must be a Split with images and labels, got dict"):
         plot_samples(BEFORE)
+
+
+def test_variants_stand_in_the_row_of_their_picture():
+    split = make_split("sad", "happy")
+    variants = np.stack([split.images[[0, 0, 0]] + 1, split.images[[1, 1, 1]] + 2])
+    grid = plot_variants(split, variants)
+    assert grid.shape == (2, 4)
+    assert [shown_values(row) for row in grid] == [[4, 5, 5, 5], [10, 12, 12, 12]]
+    assert [ax.get_ylabel() for ax in grid[:, 0]] == ["sad", "happy"]
+    assert grid[0, 0].get_title() == "original"
+    assert grid[0, 1].get_title("left") == "changed by chance"
+
+
+@pytest.mark.parametrize("shape", [(2, 48, 48), (3, 1, 48, 48), (2, 1, 40, 40), (2, 0, 48, 48)])
+def test_variants_that_do_not_fit_are_refused(shape):
+    with pytest.raises(ValueError, match=r"must be uint8 \(2, 'k', 48, 48\), .* got uint8"):
+        plot_variants(make_split("sad", "happy"), np.zeros(shape, np.uint8))

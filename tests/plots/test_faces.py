@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_hex, to_rgba
 
-from fer_utils.emotions import EMOTION_COLORS, EMOTIONS, LABEL_COLORS
+from fer_utils.emotions import EMOTION_COLORS, EMOTIONS
 from fer_utils.plots.faces import plot_probabilities, plot_timeline
 from fer_utils.recognition.recognizer import FaceEmotion
 
@@ -35,6 +35,12 @@ def test_probabilities_of_several_faces_have_numbered_panels():
     assert axes.shape == (4,)
     assert [ax.get_title() for ax in axes[:2]] == ["Face 1: sad 50%", "Face 2: happy 93%"]
     assert len(axes[0].figure.axes) == 4
+
+
+@pytest.mark.parametrize(("faces", "columns"), [(3, 3), (4, 2), (5, 3), (6, 3), (7, 2), (9, 3)])
+def test_panels_fill_their_rows_as_far_as_they_can(faces, columns):
+    axes = plot_probabilities([make_face()] * faces)
+    assert axes[0].get_gridspec().ncols == columns
 
 
 def test_probabilities_of_an_unsure_face_say_so():
@@ -82,7 +88,7 @@ def ribbon(ax) -> list[tuple[float, float, str]]:
 
 def test_each_face_gets_a_panel_with_its_curves():
     axes = plot_timeline(TWO)
-    assert [ax.get_title() for ax in axes] == ["Face 0", "Face 7"]
+    assert [ax.get_title() for ax in axes] == ["Face 1", "Face 8"]
     for ax, count in zip(axes, (8, 3), strict=True):
         assert [line.get_label() for line in ax.lines] == list(EMOTIONS)
         assert [line.get_color() for line in ax.lines] == list(EMOTION_COLORS.values())
@@ -107,8 +113,10 @@ def test_the_ribbon_shows_the_steady_label():
 
 def test_the_ribbon_and_the_legend_show_where_it_is_unsure():
     (ax,) = plot_timeline(table_of(TIMES_S, labels=["unsure"] * 3 + ["happy"] * 5))
-    unsure, happy = (LABEL_COLORS[name].lower() for name in ("unsure", "happy"))
-    assert ribbon(ax) == [(0, 1.5, unsure), (1.5, 3.5, happy)]
+    assert [span[:2] for span in ribbon(ax)] == [(0, 1.5), (1.5, 3.5)]
+    assert [bool(patch.get_hatch()) for patch in ax.patches] == [True, False]
+    assert ax.patches[0].get_facecolor()[3] == 0  # in no emotion's colour
+    assert ribbon(ax)[1][2] == EMOTION_COLORS["happy"].lower()
     legend = [text.get_text() for text in ax.get_legend().get_texts()]
     assert legend == [*EMOTIONS, "unsure"]
 
@@ -118,6 +126,48 @@ def test_curves_and_ribbon_break_where_the_face_was_away():
     times_s = ax.lines[0].get_xdata()
     assert np.flatnonzero(np.isnan(times_s)).tolist() == [3]
     assert [span[:2] for span in ribbon(ax)] == [(0, 1), (5, 6)]
+
+
+def test_a_gap_says_that_the_face_was_out_of_view():
+    (ax,) = plot_timeline(table_of([0, 0.5, 1, 5, 5.5, 6]))
+    assert [(text.get_text(), text.get_position()) for text in ax.texts] == [
+        ("out of view", (3, 0.5))
+    ]
+    comes, goes = plot_timeline(pd.concat([table_of([0, 1, 2, 3, 4]), table_of([3, 4], 1)]))
+    assert texts(comes.texts) == []
+    assert [text.get_position()[0] for text in goes.texts] == [1.5]
+    (ax,) = plot_timeline(table_of([0, 0.1, 0.2, 0.8, *np.arange(0.9, 9, 0.1)]))
+    assert texts(ax.texts) == []  # there is no room
+
+
+def heights(area) -> np.ndarray:
+    """Return how high an area of a stack is at each of its times."""
+    (corners,) = (path.vertices for path in area.get_paths())
+    middle = len(corners) // 2
+    lower, upper = corners[1:middle], corners[middle + 1 : -1][::-1]
+    np.testing.assert_allclose(lower[:, 0], upper[:, 0])
+    return np.abs(upper - lower)[:, 1]
+
+
+def test_stacked_areas_are_as_high_as_the_probabilities_and_fill_the_panel():
+    table = table_of([0, 0.5, 1, 5, 5.5, 6])
+    (ax,) = plot_timeline(table, stacked=True)
+    assert len(ax.lines) == 0
+    areas = ax.collections
+    assert len(areas) == 2 * len(EMOTIONS)  # before the gap and behind it
+    for place, name in enumerate(EMOTIONS):
+        before, behind = areas[place], areas[place + len(EMOTIONS)]
+        assert to_hex(before.get_facecolor()[0]) == EMOTION_COLORS[name].lower()
+        found = np.concatenate([heights(before), heights(behind)])
+        np.testing.assert_allclose(found, table[f"p_{name}"], atol=1e-9)
+    assert texts(ax.get_legend().get_texts()) == list(EMOTIONS)
+    assert [span[:2] for span in ribbon(ax)] == [(0, 1), (5, 6)]
+
+
+def test_a_single_row_is_visible_in_a_stack_too():
+    (ax,) = plot_timeline(table_of([2.0]), stacked=True)
+    (corners,) = (path.vertices for path in ax.collections[0].get_paths())
+    assert np.ptp(corners[:, 0]) == pytest.approx(0.1)
 
 
 def test_wide_steps_are_no_gaps_where_all_are_wide():
@@ -134,14 +184,14 @@ def test_faces_can_be_chosen_and_drawn_on_given_axes():
     figure, axes = plt.subplots(2)
     drawn = plot_timeline(TWO, [7, 0], ax=axes)
     assert list(drawn) == list(axes)
-    assert [ax.get_title() for ax in axes] == ["Face 7", "Face 0"]
+    assert [ax.get_title() for ax in axes] == ["Face 8", "Face 1"]
     (one,) = plot_timeline(TWO, 7, ax=figure.add_subplot())
-    assert one.get_title() == "Face 7"
+    assert one.get_title() == "Face 8"
 
 
 def test_by_default_the_six_seen_longest_are_drawn():
     table = pd.concat([table_of(TIMES_S[: 1 + number % 8], number) for number in range(8)])
-    assert [ax.get_title() for ax in plot_timeline(table)] == [f"Face {n}" for n in range(2, 8)]
+    assert [ax.get_title() for ax in plot_timeline(table)] == [f"Face {n}" for n in range(3, 9)]
 
 
 def test_time_is_shown_as_minutes_and_seconds():

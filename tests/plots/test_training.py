@@ -22,16 +22,16 @@ def texts(axes_texts) -> list[str]:
 
 
 @pytest.mark.parametrize("history", [HISTORY, pd.DataFrame(HISTORY)], ids=["dict", "frame"])
-def test_history_shows_both_curves_and_marks_the_best_epoch(history):
+def test_history_shows_both_curves_and_marks_the_epoch_that_is_kept(history):
     loss, accuracy = plot_history(history)
-    for ax, name, best in ((loss, "loss", (2, 1.4)), (accuracy, "accuracy", (3, 0.51))):
+    for ax, name, kept in ((loss, "loss", (3, 1.5)), (accuracy, "accuracy", (3, 0.51))):
         training, validation, mark = ax.lines
         np.testing.assert_array_equal(training.get_xydata().T, [HISTORY["epoch"], HISTORY[name]])
         np.testing.assert_array_equal(validation.get_ydata(), HISTORY[f"val_{name}"])
-        assert tuple(mark.get_xydata()[0]) == best
+        assert tuple(mark.get_xydata()[0]) == kept
         assert ax.get_title() == name.capitalize()
-    assert texts(loss.get_legend().get_texts())[2] == "best: 1.400 (epoch 2)"
-    assert texts(accuracy.get_legend().get_texts())[2] == "best: 51.0% (epoch 3)"
+    assert texts(loss.get_legend().get_texts())[2] == "kept: 1.500 (epoch 3)"
+    assert texts(accuracy.get_legend().get_texts())[2] == "kept: 51.0% (epoch 3)"
 
 
 def test_history_without_epochs_counts_them():
@@ -52,11 +52,24 @@ def test_history_marks_the_epochs_where_the_picture_size_changes():
         assert texts(ax.texts) == ["48 px"]
 
 
+@pytest.mark.parametrize(
+    ("sizes", "accuracies", "kept"),
+    [
+        ([34, 34, 48, 48], [0.9, 0.2, 0.3, 0.4], 4),  # the last picture size counts
+        ([48] * 4, [0.2, 0.5, 0.5, 0.4], 2),  # the first of equal ones
+        ([34, 34, 34, 48], [0.9, 0.8, 0.7, 0.1], 4),
+        ([48] * 4, [0.2, np.nan, 0.5, np.nan], 3),
+    ],
+)
+def test_the_epoch_that_is_kept_is_the_one_that_training_keeps(sizes, accuracies, kept):
+    axes = plot_history(HISTORY | {"image_size": sizes, "val_accuracy": accuracies})
+    assert all(ax.lines[2].get_xdata() == [kept] for ax in axes)
+
+
 def test_history_that_diverged_still_plots():
     history = HISTORY | {"val_loss": [1.9, np.nan, np.nan, np.nan], "val_accuracy": [np.nan] * 4}
-    loss, accuracy = plot_history(history)
-    assert texts(loss.get_legend().get_texts())[-1] == "best: 1.900 (epoch 1)"
-    assert texts(accuracy.get_legend().get_texts()) == ["training", "validation"]
+    for ax in plot_history(history):
+        assert texts(ax.get_legend().get_texts()) == ["training", "validation"]
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,7 @@
+import base64
+import io
+import re
+
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
@@ -5,8 +9,10 @@ from PIL import Image
 from skimage.color import deltaE_ciede2000, rgb2lab
 
 from fer_utils.emotions import EMOTIONS, LABEL_COLORS, ink_on
-from fer_utils.recognition.drawing import caption, draw_faces
+from fer_utils.images import load_image
+from fer_utils.recognition.drawing import SAVED_SUFFIXES, caption, draw_faces, face_number
 from fer_utils.recognition.recognizer import FaceEmotion
+from fer_utils.video.stream import TrackedFace
 
 GREY = 120
 
@@ -97,15 +103,26 @@ def test_lines_and_labels_grow_with_the_picture():
     assert heights[1] > 3 * heights[0]
 
 
-def test_faces_are_numbered_on_request():
+def test_several_faces_are_numbered_and_one_on_request():
     assert drawn_tag(numbered=True).shape[1] > drawn_tag().shape[1]
+    two = [make_face((20, 100, 60, 60)), make_face((180, 100, 60, 60))]
+    by_default = draw_faces(make_image(), two)
+    np.testing.assert_array_equal(by_default, draw_faces(make_image(), two, numbered=True))
+    assert (by_default != draw_faces(make_image(), two, numbered=False)).any()
+
+
+def test_numbers_start_at_one_and_follow_the_id_of_a_tracked_face():
+    assert [face_number(make_face(), place) for place in range(2)] == [1, 2]
+    face = make_face()
+    tracked = TrackedFace(face.box, 0.9, face.emotions, 7, face.emotions, "happy")
+    assert face_number(tracked, 0) == 8
 
 
 def test_no_box_crosses_a_label():
     tag = drawn_tag()
     height, width = tag.shape[:2]
     faces = [make_face((100, 100, 60, 60), "disgust"), make_face((120, 60, 40, 35), "angry")]
-    drawn = draw_faces(make_image(), faces)
+    drawn = draw_faces(make_image(), faces, numbered=False)
     np.testing.assert_array_equal(drawn[100 - height : 100, 100 : 100 + width], tag)
 
 
@@ -124,20 +141,65 @@ def test_a_view_of_an_array_is_drawn_on_as_it_looks():
     )
 
 
-@pytest.mark.parametrize(
-    ("image", "error", "match"),
-    [
-        ("photo.jpg", TypeError, "image must be an RGB uint8 array, got str; .*load_image"),
-        (Image.new("RGB", (9, 9)), TypeError, "got Image"),
-        (np.zeros((9, 9), np.uint8), ValueError, r"uint8 \(h, w, 3\), got uint8 \(9, 9\)"),
-        (np.zeros((9, 9, 4), np.uint8), ValueError, r"got uint8 \(9, 9, 4\)"),
-        (np.zeros((9, 9, 3)), ValueError, "got float64"),
-        (np.zeros((0, 9, 3), np.uint8), ValueError, r"got uint8 \(0, 9, 3\)"),
-    ],
-)
-def test_other_pictures_are_refused(image, error, match):
-    with pytest.raises(error, match=match):
-        draw_faces(image, [])
+@pytest.mark.parametrize("to_source", [Image.fromarray, lambda pixels: pixels[..., 0]])
+def test_it_draws_on_whatever_can_be_recognised(to_source):
+    drawn = draw_faces(to_source(make_image()), [make_face()])
+    np.testing.assert_array_equal(drawn, draw_faces(make_image(), [make_face()]))
+
+
+def test_channels_may_come_in_opencvs_order():
+    image = np.full((240, 320, 3), (10, 20, 30), np.uint8)
+    drawn = draw_faces(image[..., ::-1], [make_face()], color="bgr")
+    np.testing.assert_array_equal(drawn, draw_faces(image, [make_face()]))
+
+
+def test_a_file_is_drawn_on_as_it_stands_upright(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by 90 degrees
+    Image.fromarray(make_image(240, 320)).save(tmp_path / "a.png", exif=exif)
+    assert draw_faces(tmp_path / "a.png", []).shape == (320, 240, 3)
+
+
+def test_what_is_no_picture_is_refused(tmp_path):
+    with pytest.raises(TypeError, match="source must be"):
+        draw_faces(3, [])
+    with pytest.raises(FileNotFoundError, match=r"photo\.jpg"):
+        draw_faces(tmp_path / "photo.jpg", [])
+
+
+@pytest.mark.parametrize("suffix", SAVED_SUFFIXES)
+def test_what_was_drawn_is_saved_whole(tmp_path, suffix):
+    drawn = draw_faces(make_image(), [make_face()])
+    (tmp_path / f"out{suffix}").write_text("an older file")
+    assert drawn.save(str(tmp_path / f"out{suffix}")) == tmp_path / f"out{suffix}"
+    saved = load_image(tmp_path / f"out{suffix}").astype(int)
+    assert np.abs(saved - drawn).mean() < 4
+    assert [path.name for path in tmp_path.iterdir()] == [f"out{suffix}"]
+
+
+def test_a_picture_is_saved_in_known_formats_only(tmp_path):
+    drawn = draw_faces(make_image(), [])
+    with pytest.raises(
+        ValueError, match=r"path must end in \.jpg or .* or \.webp, .* got 'a\.gif'"
+    ):
+        drawn.save("a.gif")
+    with pytest.raises(FileNotFoundError, match="no folder"):
+        drawn.save(tmp_path / "nowhere" / "a.jpg")
+
+
+def test_notebooks_show_what_was_drawn_and_its_parts():
+    drawn = draw_faces(make_image(), [make_face()])
+    words, data = re.fullmatch(
+        r'<img alt="(.+)" style="max-width:100%" src="data:image/png;base64,(.+)">',
+        drawn._repr_html_(),
+    ).groups()
+    assert words.startswith("The picture")
+    shown = Image.open(io.BytesIO(base64.b64decode(data)))
+    np.testing.assert_array_equal(np.asarray(shown), drawn)
+    assert drawn[0, 0]._repr_html_() is None
+    assert (drawn / 255)._repr_html_() is None
+    with pytest.raises(ValueError, match=r"image must be uint8 \(h, w, 3\), got float64"):
+        (drawn / 255).save("out.jpg")
 
 
 def test_other_faces_are_refused():
@@ -149,13 +211,28 @@ def test_caption_rounds_to_whole_percent():
     assert caption(make_face(confidence=0.934)) == "happy 93%"
 
 
-def test_an_unsure_face_is_grey_and_its_tag_says_what_the_share_belongs_to():
-    face = make_face(confidence=0.336, is_sure=False)
+def dashes_along(pixels: np.ndarray) -> list[int]:
+    """The lengths in px of the pieces in happy's colour along a line."""
+    is_happy = [False, *(pixels == color_of("happy")).all(axis=1).tolist(), False]
+    edges = np.flatnonzero(np.diff(is_happy))
+    return (edges[1::2] - edges[::2]).tolist()
+
+
+def test_an_unsure_face_is_dashed_and_its_tag_says_what_the_share_belongs_to():
+    face = make_face((40, 80, 190, 90), confidence=0.336, is_sure=False)
     assert caption(face) == "unsure (happy 34%)"
     drawn = draw_faces(make_image(), [face])
-    assert drawn[169, 145].tolist() == color_of("unsure")
-    colors = {tuple(pixel) for pixel in drawn.reshape(-1, 3)}
-    assert tuple(color_of("happy")) not in colors
+    for side in (drawn[169, 40:230], drawn[80, 40:230], drawn[80:170, 40], drawn[80:170, 229]):
+        assert len(set(dashes_along(side))) == 1  # none cut short
+        assert len(dashes_along(side)) > 3
+        assert side[[0, -1]].tolist() == [color_of("happy")] * 2  # the corners are there
+    assert dashes_along(draw_faces(make_image(), [make_face()])[169, 100:190]) == [90]
+
+
+@pytest.mark.parametrize("side", [1, 2, 7, 20])
+def test_a_small_unsure_face_has_its_box(side):
+    drawn = draw_faces(make_image(), [make_face((30, 30, side, side), is_sure=False)])
+    assert (drawn[30, 30] == color_of("happy")).all()
 
 
 def contrast(name: str, other: str) -> float:

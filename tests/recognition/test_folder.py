@@ -15,6 +15,7 @@ from fer_utils.emotions import EMOTIONS
 from fer_utils.faces.detector import FaceDetector  # noqa: F401 (for the killed run)
 from fer_utils.recognition.folder import recognize_folder
 from fer_utils.recognition.recognizer import EmotionRecognizer
+from tests.helpers.heic import heic, without_heic
 from tests.helpers.portraits import ASTRONAUT, NOBODY, PAIR
 
 COLUMNS = ["source", "status", "face_id", "x", "y", "w", "h"]
@@ -33,7 +34,7 @@ class Classifier:
 
     def predict_proba(self, crops):
         self.asked.append(len(crops))
-        parts = (crops[:, ::8, ::7].mean(axis=1) + 1.0) ** self.power
+        parts = (crops[:, ::8, :48:7].mean(axis=1) + 1.0) ** self.power
         return (parts / parts.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
@@ -278,7 +279,7 @@ def test_ctrl_c_loses_nothing(folder, detector):
         stop = Detector(detector, at=at, happens=lambda: signal.raise_signal(signal.SIGINT))
         return EmotionRecognizer(Classifier(), stop)
 
-    with pytest.raises(KeyboardInterrupt, match=r"stands in .*faces\.csv"):
+    with pytest.raises(KeyboardInterrupt, match=r"is kept in .*faces\.csv"):
         recognize_folder(folder, recognizer=interrupting(2), progress=False)
     assert pd.read_csv(folder / "faces.csv")["source"].tolist() == ["cat.jpg", "one.jpg"]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
@@ -459,6 +460,63 @@ def test_the_recognizer_is_checked(folder):
         recognize_folder(folder, recognizer=Classifier())
     with pytest.raises(TypeError, match="must be a folder's path, got list"):
         recognize_folder([folder / "one.jpg"])
+
+
+def test_a_folder_of_faces_cut_out_already(folder, recognizer):
+    save(np.full((9, 9), 50, np.uint8), folder / "black.png")
+    table = recognize_folder(folder, recognizer=recognizer, detect=False, progress=False)
+    known = "its bytes are of no known format"
+    assert table["status"].tolist() == ["no face", "ok", "ok", "ok", known]
+    assert table.loc[3, ["x", "y", "w", "h"]].tolist() == [0, 0, 300, 150]
+    (face,) = recognizer.recognize(folder / "cat.jpg", detect=False)
+    assert table.loc[1, COLUMNS[7:14]].tolist() == pytest.approx([*face.emotions.values()])
+
+
+def test_the_phones_own_pictures_and_what_reads_them(folder, recognizer, monkeypatch):
+    for name in ("phone.heic", "PHONE.HIF"):
+        (folder / name).write_bytes(heic(ASTRONAUT))
+    without_heic(monkeypatch)
+    table = recognize_folder(folder, recognizer=recognizer, progress=False).set_index("source")
+    remedy = "it is HEIC, for which a package is missing: pip install pi-heif"
+    assert table.loc[["phone.heic", "PHONE.HIF"], "status"].tolist() == [remedy, remedy]
+    monkeypatch.undo()  # as the installation does
+    table = recognize_folder(folder, recognizer=recognizer, progress=False).set_index("source")
+    assert table.loc[["phone.heic", "PHONE.HIF"], "status"].tolist() == ["ok", "ok"]
+
+
+def test_small_pictures_are_asked_about_and_recognised_as_it_says(tmp_path, recognizer, recwarn):
+    faces = tmp_path / "cut out"
+    faces.mkdir()
+    for index in range(3):
+        small = Image.fromarray(ASTRONAUT[80 + index : 208, 160:288]).convert("L").resize((48, 48))
+        small.save(faces / f"{index}.png")
+    save(NOBODY[:65, :65], faces / "cat.png")
+    with pytest.warns(UserWarning, match=r"3 of the 4 pictures .* at most 64 px .*detect=False\)"):
+        recognize_folder(faces, recognizer=recognizer, progress=False)
+    recwarn.clear()
+    path = tmp_path / "another.csv"
+    table = recognize_folder(faces, recognizer=recognizer, table=path, detect=False, progress=False)
+    assert table["status"].tolist() == ["ok"] * 4
+    for name in "abc":
+        save(NONE, faces / f"{name}.png")
+    recognize_folder(faces, recognizer=recognizer, progress=False)  # only these are looked at
+    assert not recwarn
+
+
+def test_faces_looked_for_and_faces_cut_out_are_not_mixed(folder, recognizer):
+    recognize_folder(folder, recognizer=recognizer, progress=False)
+    with pytest.raises(ValueError, match=r"different detector .*'none: each picture is a face'"):
+        recognize_folder(folder, recognizer=recognizer, detect=False, progress=False)
+    with pytest.raises(TypeError, match="detect must be True or False, got 0"):
+        recognize_folder(folder, recognizer=recognizer, detect=0)
+
+
+def test_a_folder_is_recognised_with_networks_of_another_size(folder, detector):
+    classifier = Classifier()
+    classifier.input_size = (64, 64)
+    recognizer = EmotionRecognizer(classifier, detector)
+    table = recognize_folder(folder, recognizer=recognizer, progress=False)
+    assert table["status"].tolist().count("ok") == 3
 
 
 def test_progress_counts_what_was_done_before(folder, recognizer, capsys):

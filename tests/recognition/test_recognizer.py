@@ -1,3 +1,5 @@
+import copy
+import pickle
 import weakref
 from dataclasses import replace
 
@@ -6,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fer_utils import crop_face
+from fer_utils import crop_face, draw_faces, images
 from fer_utils.emotions import EMOTIONS
 from fer_utils.faces.detector import FaceDetector
-from fer_utils.images import UnreadableImageError
+from fer_utils.images import UnreadableImageError, _read
 from fer_utils.network.vgg import build_vgg
 from fer_utils.network.vote import SoftVote
 from fer_utils.recognition.recognizer import EmotionRecognizer, FaceEmotion
@@ -71,6 +73,7 @@ def test_impossible_thresholds_are_refused(recognizer, name, value, error, messa
             EmotionRecognizer(recognizer.classifier, recognizer.detector, min_confidence=value)
 
 
+@pytest.mark.slow
 def test_the_thresholds_are_kept():
     recognizer = EmotionRecognizer.load(min_confidence=0.4, min_detection_score=0.99, thorough=True)
     with recognizer.detector:
@@ -78,6 +81,27 @@ def test_the_thresholds_are_kept():
         assert recognizer.min_confidence == 0.4
         assert recognizer.detector.min_score == 0.99
         assert recognizer.recognize(ASTRONAUT) == []
+
+
+@pytest.mark.parametrize("detect", [True, False])
+def test_a_picture_is_converted_once(recognizer, detect, tmp_path, monkeypatch):
+    Image.fromarray(PAIR).save(tmp_path / "pair.png")
+    sources = [tmp_path / "pair.png", Image.fromarray(PAIR), PAIR / 255, PAIR[..., ::-1]]
+    converted = []
+    monkeypatch.setattr(images, "_read", lambda source: converted.append(source) or _read(source))
+    for source in sources[:3]:
+        converted.clear()
+        faces = recognizer.recognize(source, detect=detect)
+        assert (len(faces), len(converted)) == (2 if detect else 1, 1)
+    converted.clear()
+    recognizer.recognize_batch(sources[:3], detect=detect)
+    assert len(converted) == 3
+    converted.clear()
+    recognizer.recognize(sources[3], color="bgr", detect=detect)
+    assert len(converted) == 1
+    converted.clear()
+    draw_faces(PAIR, recognizer.recognize(PAIR, detect=detect))  # RGB already
+    assert not converted
 
 
 def test_no_face_gives_an_empty_list(recognizer):
@@ -258,6 +282,74 @@ def test_the_given_parts_find_and_classify_the_faces():
     assert found.emotions == dict(zip(EMOTIONS, row.tolist(), strict=True))
 
 
+SMALL = crop_face(HOPPER, OneFaceDetector().detect(HOPPER)[0])
+
+
+def test_a_face_cut_out_already_is_classified_as_it_is(recognizer):
+    (row,) = recognizer.classifier.predict_proba(SMALL[None])
+    (found,) = recognizer.recognize(SMALL, detect=False)
+    assert found == FaceEmotion((0, 0, 48, 48), 1.0, dict(zip(EMOTIONS, row.tolist(), strict=True)))
+
+
+def test_a_batch_of_faces_cut_out_gives_one_for_each_that_shows_anything(recognizer):
+    pictures = [SMALL, np.zeros((48, 48), np.uint8), SMALL[:30, :40], SMALL] * 25
+    batch = recognizer.recognize_batch(iter(pictures), detect=False)
+    assert [len(faces) for faces in batch] == [1, 0, 1, 1] * 25
+    assert batch[2][0].box == (0, 0, 40, 30)
+    (alone,) = recognizer.recognize(SMALL, detect=False)
+    assert [*batch[99][0].emotions.values()] == pytest.approx([*alone.emotions.values()], abs=1e-5)
+
+
+def test_min_confidence_holds_without_a_detector_too(recognizer):
+    careful = EmotionRecognizer(recognizer.classifier, recognizer.detector, min_confidence=1)
+    (found,) = careful.recognize(SMALL, detect=False)
+    assert found.label == "unsure"
+
+
+@pytest.mark.parametrize("detect", [None, 1, "no"])
+def test_detect_is_true_or_false(recognizer, detect):
+    with pytest.raises(TypeError, match="detect must be True or False, got"):
+        recognizer.recognize(SMALL, detect=detect)
+    with pytest.raises(TypeError, match="detect must be True or False, got"):
+        recognizer.recognize_batch([SMALL], detect=detect)
+
+
+class SizedClassifier(BrightnessClassifier):
+    """Takes faces of one size and remembers them."""
+
+    def __init__(self, *size: int):
+        self.input_size = size
+
+    def predict_proba(self, images):
+        self.seen = images
+        return super().predict_proba(images)
+
+
+def test_faces_are_cut_out_at_the_size_that_the_networks_take():
+    classifier = SizedClassifier(64, 64)
+    recognizer = EmotionRecognizer(classifier, OneFaceDetector())
+    recognizer.recognize(NOBODY)
+    (box,) = OneFaceDetector().detect(NOBODY)
+    np.testing.assert_array_equal(classifier.seen, crop_face(NOBODY, box, 64)[None])
+    recognizer.recognize(NOBODY, detect=False)
+    assert classifier.seen.shape == (1, 64, 64)
+
+
+def test_networks_for_oblong_pictures_are_refused_and_can_be_helped():
+    with pytest.raises(ValueError, match=r"got 64x48 px .*keras\.layers\.Resizing"):
+        EmotionRecognizer(SizedClassifier(64, 48), OneFaceDetector())
+    oblong = keras.Sequential(
+        [
+            keras.Input((64, 48, 1)),
+            keras.layers.Flatten(),
+            keras.layers.Dense(7, "softmax", kernel_initializer="zeros"),
+        ]
+    )
+    helped = keras.Sequential([keras.Input((48, 48, 1)), keras.layers.Resizing(64, 48), oblong])
+    (found,) = EmotionRecognizer(SoftVote([helped]), OneFaceDetector()).recognize(NOBODY)
+    assert found.confidence == pytest.approx(1 / 7)
+
+
 @pytest.mark.slow
 def test_own_weights_are_loaded_to_vote(tmp_path):
     paths = []
@@ -287,14 +379,17 @@ def test_one_weights_file_alone_is_no_list():
 def test_several_pictures_are_not_taken_for_one(recognizer, image):
     with pytest.raises(TypeError, match="pass several to recognize_batch"):
         recognizer.recognize(image)
+    assert len(recognizer.recognize_batch(image)) == len(image)
 
 
 @pytest.mark.parametrize(
     "images", ["a.jpg", Image.fromarray(NOBODY), NOBODY, NOBODY[..., 0]], ids=lambda i: type(i)
 )
 def test_one_picture_is_not_taken_for_several(recognizer, images):
-    with pytest.raises(TypeError, match="pass one to recognize"):
+    with pytest.raises(TypeError, match=r"pass one to recognize, or write \[image\]"):
         recognizer.recognize_batch(images)
+    if not isinstance(images, str):
+        assert recognizer.recognize_batch([images]) == [recognizer.recognize(images)]
 
 
 def test_several_pictures_can_be_iterated(recognizer):
@@ -308,6 +403,7 @@ def test_several_pictures_can_be_iterated(recognizer):
         ("nobody.jpg", FileNotFoundError, r"source: there is no file 'nobody\.jpg'"),
         (__file__, UnreadableImageError, r"source: .*test_recognizer\.py.* no known format"),
         (7, TypeError, "source must be a path"),
+        (None, TypeError, r"source must .* got None, as cv2\.imread returns it"),
         (NOBODY[:0], ValueError, "an array must have shape"),
     ],
 )
@@ -320,9 +416,35 @@ def test_a_batch_tells_its_bad_picture_by_number_and_a_single_one_needs_none(
         recognizer.recognize(bad)
 
 
-def test_the_parts_are_checked():
+def test_the_parts_are_checked_and_made_as_the_messages_say(detector):
+    model = build_vgg()
     with pytest.raises(TypeError, match=r"SoftVote\(\[model\]\)"):
-        EmotionRecognizer(build_vgg(), None)
+        EmotionRecognizer(model, detector)
+    with pytest.raises(TypeError, match=r"got NoneType; make one with FaceDetector\(\)"):
+        EmotionRecognizer(SoftVote([model]), None)
+    with FaceDetector() as made:
+        assert EmotionRecognizer(SoftVote([model]), made).recognize(NOBODY) == []
+
+
+@pytest.mark.slow
+def test_it_may_be_pickled_and_copied(recognizer, tmp_path):
+    weights = tmp_path / "mine.weights.h5"
+    build_vgg().save_weights(weights)
+    with FaceDetector(0.7, thorough=True) as detector:
+        vote = SoftVote.from_weights([weights], temperature=2.0)
+        whole = EmotionRecognizer(vote, detector, min_confidence=0.3)
+        expected = whole.recognize(ASTRONAUT)
+        pickled = pickle.dumps(whole)
+        assert len(pickled) < 2000
+        others = [pickle.loads(pickled), copy.deepcopy(whole)]
+        assert copy.copy(whole).detector is detector
+    for other in others:
+        with other.detector:
+            assert other.min_confidence == 0.3
+            assert (other.detector.min_score, other.detector.thorough) == (0.7, True)
+            (found,) = other.recognize(ASTRONAUT)
+            assert found.box == expected[0].box
+            assert found.emotions == pytest.approx(expected[0].emotions, abs=1e-3)
 
 
 def test_to_dict_is_what_fer_returns():

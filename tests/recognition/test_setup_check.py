@@ -1,5 +1,7 @@
 import importlib.metadata
 import json
+import shutil
+from pathlib import Path
 
 import keras
 import pytest
@@ -11,17 +13,23 @@ from fer_utils.network.vgg import build_vgg
 from fer_utils.recognition.setup_check import check_setup
 
 
-@pytest.fixture
-def shipped(tmp_path, monkeypatch):
-    """Stand an untrained network in for the shipped vote."""
+@pytest.fixture(scope="module")
+def untrained(tmp_path_factory):
     keras.utils.set_random_seed(0)
-    weights = tmp_path / "net.weights.h5"
+    weights = tmp_path_factory.mktemp("untrained") / "net.weights.h5"
     build_vgg().save_weights(weights)
+    return weights
+
+
+@pytest.fixture
+def shipped(untrained, tmp_path, monkeypatch):
+    """Stand an untrained network in for the shipped vote."""
+    weights = Path(shutil.copy(untrained, tmp_path))
     network = {"file": weights.name, "sha256": sha256_of(weights)}
     vote_file = tmp_path / "vote.json"
     vote_file.write_text(json.dumps({"networks": [network], "temperature": 1.0}))
     load = vote.SoftVote.load
-    monkeypatch.setattr(vote.SoftVote, "load", lambda: load(vote_file))
+    monkeypatch.setattr(vote.SoftVote, "load", lambda **kwargs: load(vote_file, **kwargs))
     return weights
 
 
@@ -51,18 +59,21 @@ def test_missing_pieces_are_reported_with_their_remedy(shipped, tmp_path, monkey
     assert not report.ok
     assert "marked FIX" in str(report)
     assert "fetch" in failed(report)["detector's file"]
-    assert "Fetch" in failed(report)["weights"]
+    assert "Put that file back" in failed(report)["weights"]
     assert {"face detection", "recognition"} <= set(failed(report))
 
 
 def test_packages_missing_or_sending_metrics_are_reported(shipped, monkeypatch):
     def version(name: str) -> str:
-        if name == "imbalanced-learn":
+        if name in ("openvino", "keras"):
             raise importlib.metadata.PackageNotFoundError(name)
         return "1.2.2"
 
     monkeypatch.setattr(importlib.metadata, "version", version)
     with pytest.warns(UserWarning, match="reports its use"):
-        found = failed(check_setup())
-    assert found["imbalanced-learn"] == "not installed: pip install imbalanced-learn"
+        report = check_setup()
+    found = failed(report)
+    assert found["openvino"] == "not installed: pip install openvino"
+    assert "keras" not in found
+    assert "only training and measuring need it: pip install 'fer-utils[training] @" in str(report)
     assert "pip install mediapipe==0.10.32" in found["mediapipe"]

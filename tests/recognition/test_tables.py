@@ -5,7 +5,7 @@ import pytest
 from fer_utils.emotions import EMOTIONS
 from fer_utils.recognition.recognizer import FaceEmotion
 from fer_utils.recognition.tables import to_frame
-from fer_utils.video.reader import VideoFrame
+from fer_utils.video.frames import VideoFrame
 from fer_utils.video.stream import TrackedFace
 from fer_utils.video.tables import TRACKED_COLUMNS, FaceTable
 

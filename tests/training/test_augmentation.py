@@ -12,6 +12,7 @@ from fer_utils.training.augmentation import (
     _refocus,
     _relight,
     augment,
+    augmented_copies,
     resize,
     strength_at,
 )
@@ -160,3 +161,39 @@ def test_faces_are_blurred_or_sharpened():
     steps = result.std(axis=(1, 2)) / checks.std()
     assert (steps < 0.7).sum() > 10
     assert (steps > 1.1).sum() > 10
+
+
+# 64 in all, as above: for another number JAX compiles each step anew.
+def test_copies_to_look_at_are_each_of_their_own_face():
+    copies = augmented_copies(FACES[:4], 16, strength=0.0)
+    assert copies.shape == (4, 16, 48, 48)
+    assert copies.dtype == np.uint8
+    for face, some in zip(FACES, copies, strict=False):
+        same = [np.array_equal(one, face) for one in some]
+        mirrored = [np.array_equal(one, face[:, ::-1]) for one in some]
+        assert all(a != b for a, b in zip(same, mirrored, strict=True))
+
+
+def test_copies_to_look_at_are_what_training_gets():
+    copies = augmented_copies(FACES[:4], 16, strength=0.5, seed=1)
+    expected = augmented(0.5, seed=1, faces=np.repeat(FACES[:4], 16, axis=0))
+    assert np.array_equal(copies.reshape(expected.shape), np.rint(expected))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ((FACES[0], 3), ValueError, r"images must be uint8 \(n, .* shape \(48, 48\)"),
+        ((FACES / 255, 3), ValueError, "images must be uint8 .* got float64"),
+        ((FACES, 0), ValueError, "copies must be a whole number of at least 1, got 0"),
+        ((FACES, 2.5), TypeError, "copies must be a whole number of at least 1, got 2.5"),
+    ],
+)
+def test_what_cannot_be_augmented_is_refused(arguments, error, message):
+    with pytest.raises(error, match=message):
+        augmented_copies(*arguments)
+
+
+def test_a_strength_that_is_no_share_is_refused():
+    with pytest.raises(ValueError, match="strength must be between 0 and 1, got 30"):
+        augmented_copies(FACES, 1, strength=30)

@@ -18,7 +18,8 @@ def network(*favoured: int) -> keras.Model:
 
 def compiled(student: keras.Model, teachers: list[keras.Model], rate: float = 0.0) -> Trainee:
     trainee = Trainee(student, 48, teachers)
-    trainee.compile(keras.optimizers.SGD(rate), "categorical_crossentropy", metrics=["accuracy"])
+    accuracy = keras.metrics.CategoricalAccuracy("accuracy")
+    trainee.compile(keras.optimizers.SGD(rate), "categorical_crossentropy", metrics=[accuracy])
     return trainee
 
 

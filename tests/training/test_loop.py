@@ -1,4 +1,3 @@
-import csv
 import json
 import os
 import shutil
@@ -15,9 +14,11 @@ import pytest
 from keras import layers
 
 from fer_utils import EMOTIONS, evaluate, load_dataset, train
-from fer_utils.data.dataset import Split
-from fer_utils.network.vgg import load_weights
+from fer_utils.network.vgg import build_vgg, load_weights
+from fer_utils.network.weights_file import save_half
 from fer_utils.training import callbacks, loop, run_folder
+from tests.helpers.data_sets import few_of_each, write_fer2013
+from tests.helpers.networks import narrow
 
 ROOT = Path(__file__).parents[2]
 TINY = load_dataset(ROOT / "tests/fixtures/tiny_fer2013.zip", cache=False, progress=False)
@@ -31,24 +32,6 @@ OPTIONS = {
     "image_sizes": {0: 34, 2: 48},
     "progress": False,
 }
-
-
-def narrow() -> keras.Model:
-    """Return a network with all that a run must restore: batch norm, dropout, any picture size."""
-    keras.utils.set_random_seed(1)
-    return keras.Sequential(
-        [
-            keras.Input((48, 48, 1)),
-            layers.Rescaling(1 / 127.5, offset=-1),
-            layers.Conv2D(16, 5, strides=3, use_bias=False),
-            layers.BatchNormalization(momentum=0.9),
-            layers.ReLU(),
-            layers.Dropout(0.2),
-            layers.Conv2D(16, 3, strides=2),
-            layers.GlobalMaxPooling2D(),
-            layers.Dense(7, activation="softmax", dtype="float32"),
-        ]
-    )
 
 
 def run(folder: Path, model: keras.Model | None = None, **options) -> pd.DataFrame:
@@ -297,9 +280,9 @@ def test_class_weights_of_another_kind_are_refused(tmp_path, weights, message):
 @pytest.mark.slow
 def test_an_emotion_that_weighs_more_is_named_more_often(tmp_path):
     plain, weighted = narrow(), narrow()
-    run(tmp_path / "plain", plain, learning_rate=0.05)
-    heavy = EVEN | {"disgust": 10.0}
-    run(tmp_path / "weighted", weighted, learning_rate=0.05, class_weights=heavy)
+    options = {"learning_rate": 0.05, "image_sizes": None}
+    run(tmp_path / "plain", plain, **options)
+    run(tmp_path / "weighted", weighted, **options, class_weights=EVEN | {"disgust": 10.0})
     named = [
         evaluate(model, VALIDATION).confusion[:, EMOTIONS.index("disgust")].sum()
         for model in (plain, weighted)
@@ -315,7 +298,14 @@ def unteachable(kind: str) -> object:
         "other emotions": [
             keras.Sequential([keras.Input((48, 48, 1)), layers.Flatten(), layers.Dense(3)])
         ],
+        "another order": [that_tells(EMOTIONS[::-1])],
     }[kind]
+
+
+def that_tells(emotions: tuple[str, ...]) -> keras.Model:
+    model = narrow()
+    model.emotions = emotions
+    return model
 
 
 @pytest.mark.parametrize(
@@ -325,11 +315,27 @@ def unteachable(kind: str) -> object:
         ("one network", TypeError, "teachers must be a list of networks, got <"),
         ("not built", ValueError, "must take and return what model does.* takes None and returns"),
         ("other emotions", ValueError, r"teachers must take and return what model does.*\(None, 3"),
+        (
+            "another order",
+            ValueError,
+            "teachers must tell .*angry, .* which tells neutral, sur",
+        ),
     ],
 )
 def test_what_cannot_teach_is_refused(tmp_path, kind, error, message):
     with pytest.raises(error, match=message):
         run(tmp_path / "run", teachers=unteachable(kind))
+
+
+@pytest.mark.slow
+def test_the_command_starts_from_no_weights_that_tell_other_emotions(tmp_path, capsys):
+    source, weights = tmp_path / "fer2013.csv", tmp_path / "start.weights.h5"
+    write_fer2013(source, {"Training": few_of_each(TINY.train, 1), "PublicTest": TINY.validation})
+    save_half(build_vgg(), weights, EMOTIONS[::-1])
+    arguments = ["--data", str(source), "--run-dir", str(tmp_path / "run"), "--epochs", "1"]
+    with pytest.raises(SystemExit):
+        loop.main([*arguments, "--weights", str(weights)])
+    assert "weights must tell the emotions of the data set apart" in capsys.readouterr().err
 
 
 def test_a_network_does_not_teach_itself(tmp_path):
@@ -357,7 +363,7 @@ def test_what_the_faces_go_through_changes_what_is_learned(whole_run, tmp_path, 
 
 @pytest.mark.slow
 def test_a_taught_run_goes_on_as_if_never_cut_off(tmp_path, monkeypatch):
-    options = {"epochs": 3, "image_sizes": {0: 34, 1: 48}, "teachers": [narrow()], "mixup": 0.3}
+    options = {"epochs": 3, "image_sizes": None, "teachers": [narrow()], "mixup": 0.3}
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     keep_states(monkeypatch, whole)
     run(whole, **options)
@@ -440,25 +446,12 @@ def test_half_precision_restores_the_optimizer_too(tmp_path, monkeypatch):
         run(cut, **options)
 
 
-def write_csv(path: Path, parts: dict[str, Split]) -> None:
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["emotion", "pixels", "Usage"])
-        for usage, split in parts.items():
-            for image, label in zip(split.images, split.labels, strict=True):
-                writer.writerow([label, " ".join(map(str, image.ravel())), usage])
-
-
-def few_of_each(split: Split, count: int) -> Split:
-    return split.take(np.concatenate([np.flatnonzero(split.labels == k)[:count] for k in range(7)]))
-
-
 @pytest.mark.slow
 def test_the_command_trains_the_real_network(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("FER_CACHE_DIR", str(tmp_path / "cache"))
     source, folder = tmp_path / "fer2013.csv", tmp_path / "run"
     train_split = few_of_each(TINY.train, 7).take(slice(0, -1))  # to be balanced by SMOTE
-    write_csv(source, {"Training": train_split, "PublicTest": few_of_each(TINY.validation, 1)})
+    write_fer2013(source, {"Training": train_split, "PublicTest": few_of_each(TINY.validation, 1)})
     arguments = ["--data", str(source), "--run-dir", str(folder)]
     loop.main([*arguments, "--method", "smote", "--epochs", "1", "--batch-size", "16"])
     settings = json.loads((folder / "run.json").read_text())
@@ -478,6 +471,43 @@ def test_the_command_trains_the_real_network(tmp_path, monkeypatch, capsys):
     assert (settings["mixup"], settings["validation_freq"]) == (0.1, 3)
 
 
+def test_ctrl_c_in_a_call_tells_how_to_go_on(tmp_path, monkeypatch, whole_run):
+    class Stop(callbacks.KeepState):
+        def on_epoch_end(self, epoch, logs=None):
+            super().on_epoch_end(epoch, logs)
+            if epoch == 1:
+                raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "KeepState", Stop)
+        with pytest.raises(
+            KeyboardInterrupt, match=r"to epoch 2 is kept in .*stopped'; .* goes on"
+        ):
+            run(tmp_path / "stopped")
+    run(tmp_path / "stopped")
+    assert_same_run(tmp_path / "stopped", whole_run)
+
+
+@pytest.mark.slow
+def test_smotes_remedies_for_too_few_faces_work_on_the_command_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("FER_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr(loop, "build_vgg", lambda **_: narrow())
+    source = tmp_path / "fer2013.csv"
+    train_split = few_of_each(TINY.train, 4).take(slice(0, -1))  # three are neutral
+    write_fer2013(source, {"Training": train_split, "PublicTest": few_of_each(TINY.validation, 1)})
+    arguments = ["--data", str(source), "--epochs", "1", "--batch-size", "8"]
+    with pytest.raises(SystemExit):
+        loop.main([*arguments, "--method", "smote", "--run-dir", str(tmp_path / "none")])
+    said = capsys.readouterr().err
+    assert "got 3 of 'neutral'" in said
+    for number, remedy in enumerate(("--k-neighbors 2", "--method random")):
+        assert remedy in said
+        run_dir = tmp_path / str(number)
+        options = [*arguments, "--run-dir", str(run_dir), "--method", "smote", *remedy.split()]
+        loop.main(options)
+        assert json.loads((run_dir / "run.json").read_text())["train"].startswith("28 faces")
+
+
 @pytest.mark.slow
 def test_ctrl_c_ends_the_command_with_a_line(tmp_path):
     """And it ends at all: TensorFlow's iterator over a generator can keep a process for good."""
@@ -492,7 +522,7 @@ def test_ctrl_c_ends_the_command_with_a_line(tmp_path):
         "    def on_train_batch_end(self, batch, logs=None):\n"
         "        if batch == 2: os.kill(os.getpid(), signal.SIGINT)\n"
         "t.loop.KeepState = Stop\n"
-        "t.loop.build_vgg = lambda dropout: t.narrow()\n"
+        "t.loop.build_vgg = lambda **_: t.narrow()\n"
         f"t.loop.main(['--data', {str(fixture)!r}, '--run-dir', {str(folder)!r}])\n"
     )
     environment = os.environ | {"PYTHONPATH": str(ROOT), "FER_CACHE_DIR": str(tmp_path / "cache")}

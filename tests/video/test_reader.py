@@ -124,7 +124,7 @@ def test_a_video_cut_off_says_after_how_many_frames(tmp_path):
     with pytest.raises(ValueError, match=r"is damaged after \d+ frames.*complete copy") as caught:
         seen.extend(frame.time_s for frame in frames)
     assert 0 < len(seen) < len(noise)
-    assert f"after {len(seen)} frames" in str(caught.value)
+    assert f"damaged after {len(seen)} frames" in str(caught.value)
     assert seen == pytest.approx(np.arange(len(seen)) / 10)
 
 
@@ -160,7 +160,7 @@ def test_wherever_a_file_is_cut_off_it_is_noticed(tmp_path, name, video, sound):
 def test_what_is_no_video_is_refused_at_once(tmp_path, name, content):
     path = tmp_path / name
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=rf"{name}' cannot be read as a video; check"):
+    with pytest.raises(ValueError, match=rf"{name}' cannot be read as a video .*; check"):
         read_video(path)
 
 
@@ -188,7 +188,8 @@ def test_times_that_jump_back_go_on_all_the_same(tmp_path):
     one = write_clip(tmp_path / "one.ts", [picture(number) for number in range(5)])
     joined = tmp_path / "joined.ts"
     joined.write_bytes(one.read_bytes() * 2)
-    times_s = [frame.time_s for frame in read_video(joined)]
+    with pytest.warns(UserWarning, match="is damaged, or joined, near frame"):
+        times_s = [frame.time_s for frame in read_video(joined)]
     assert len(times_s) == 10
     assert (np.diff(times_s) > 0).all()
 
@@ -220,6 +221,8 @@ def test_a_missing_file_is_named(tmp_path):
         read_video(tmp_path / "gone.mp4")
     with pytest.raises(ValueError, match="is a folder"):
         read_video(tmp_path)
+    with pytest.raises(ValueError, match="is a folder"):  # before what `fps` has to do with it
+        read_video(tmp_path, fps=5)
 
 
 def closed_file() -> io.BytesIO:
@@ -244,13 +247,13 @@ def test_a_file_object_needs_nothing_but_read(tmp_path):
     ("options", "error", "message"),
     [
         ({"source": closed_file()}, ValueError, "source is a file object that is closed; open it"),
-        ({"every_s": -1}, ValueError, "every_s must be 0 or more seconds, got -1"),
-        ({"every_s": float("nan")}, ValueError, "every_s must be 0 or more"),
-        ({"every_s": "1"}, TypeError, "every_s must be a number of seconds, got str"),
+        ({"every_s": -1}, ValueError, "every_s must be at least 0 and finite, got -1"),
+        ({"every_s": float("nan")}, ValueError, "every_s must be at least 0"),
+        ({"every_s": "1"}, TypeError, "every_s must be a number, got str"),
         (
             {"source": b"clip.mp4"},
             TypeError,
-            "source must be a video's path or a file .* got bytes",
+            "source must be a video's path, a file object .* got bytes",
         ),
     ],
 )

@@ -109,8 +109,15 @@ def test_being_sure_follows_what_stays_after_the_hold():
 
 def test_a_threshold_close_to_certainty_can_be_reached_again():
     smoother = EmotionSmoother(0, 0.05, 0.3, 0.98)
-    shown = [(0.9, 0), (0.991, 1), (0.991, 2)]
+    shown = [(0.9, 0), (0.991, 0.2), (0.991, 0.6)]
     assert [smoother.update(shares(p), t).is_sure for p, t in shown] == [False, False, True]
+
+
+@pytest.mark.parametrize(("apart_s", "top"), [(0.25, 0), (0.3, 1), (1, 1)])
+def test_pictures_further_apart_than_the_hold_count_at_once(apart_s, top):
+    smoother = EmotionSmoother(0, 0.05, 0.3)
+    assert smoother.update(A, 0).top == 0
+    assert smoother.update(B, apart_s).top == top
 
 
 def test_a_clear_change_does_not_pass_through_unsure():

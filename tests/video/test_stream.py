@@ -183,8 +183,8 @@ def test_wrong_pictures_and_times_are_refused(image, time_s, error, message):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"smoothing_s": -1}, ValueError, "smoothing_s must be 0 or more and finite, got -1"),
-        ({"keep_s": float("inf")}, ValueError, "keep_s must be 0 or more and finite"),
+        ({"smoothing_s": -1}, ValueError, "smoothing_s must be at least 0 and finite, got -1"),
+        ({"keep_s": float("inf")}, ValueError, "keep_s must be at least 0 and finite"),
         ({"label_margin": "1"}, TypeError, "label_margin must be a number, got str"),
         ({"recognizer": None}, TypeError, "must be an EmotionRecognizer, got NoneType"),
     ],

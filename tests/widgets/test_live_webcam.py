@@ -1,5 +1,6 @@
 """The live webcam: its Python side alone, and with its browser side in a page without Jupyter."""
 
+import base64
 import io
 import pkgutil
 import threading
@@ -45,7 +46,7 @@ HIDE_PAGE = """() => {
   Object.defineProperty(document, "hidden", { value: true });
   document.dispatchEvent(new Event("visibilitychange"));
 }"""
-IS_CLEAR = f"({DRAWN})() === null"
+STILL = """() => document.querySelector("[data-part=still]").toDataURL().split(",")[1]"""
 
 
 def tracked(
@@ -58,6 +59,8 @@ def tracked(
 
 class StandInStream:
     """Sees the same faces in every picture, and keeps the times it was given."""
+
+    emotions = EMOTIONS
 
     def __init__(self, *faces: TrackedFace, work: Callable[[], None] = lambda: None) -> None:
         self.faces = [*faces]
@@ -118,6 +121,7 @@ def test_a_picture_is_answered_with_its_faces():
     assert face == {
         "id": 2,
         "box": list(BOX),
+        "top": "happy",
         "label": "happy",
         "caption": "happy 91%",
         "emotions": HAPPY,
@@ -141,7 +145,8 @@ def test_the_table_holds_all_that_was_seen():
 def test_an_unsure_face_is_called_so():
     camera = started(tracked(is_sure=False))
     (face,) = ask(camera, "frame", FRAME, time_s=0.5)["faces"]
-    assert (face["label"], face["caption"]) == ("unsure", "unsure (happy 91%)")
+    assert (face["top"], face["label"]) == ("happy", "unsure")
+    assert face["caption"] == "unsure (happy 91%)"
     assert camera.to_frame()[["top", "label"]].values.tolist() == [["happy", "unsure"]]
 
 
@@ -314,6 +319,50 @@ def test_the_table_is_there_after_stop_and_the_camera_released(show):
     shown.page.get_by_role("button", name="Snapshot").wait_for()
 
 
+def wait_for_still(shown: WidgetPage) -> None:
+    """Wait until the widget shows its last picture in the video's place, with the boxes over it."""
+    shown.page.get_by_label("The last picture").wait_for()
+    shown.page.get_by_label("Live picture of the camera").wait_for(state="hidden")
+    shown.page.locator(".fer-overlay").wait_for()
+    assert shown.page.evaluate(DRAWN)
+
+
+def test_after_stop_the_last_picture_stays_as_in_a_mirror(show):
+    shown = run(show, tracked())
+    drawn = shown.page.evaluate(DRAWN)
+    press(shown.page, "Stop")
+    wait_for_still(shown)
+    assert shown.page.evaluate(DRAWN) == drawn
+    still = shown.page.get_by_label("The last picture")
+    style = still.evaluate("(canvas) => getComputedStyle(canvas).transform")
+    assert style.startswith("matrix(-1,")
+    kept = Image.open(io.BytesIO(base64.b64decode(shown.page.evaluate(STILL)))).convert("RGB")
+    difference = np.abs(np.asarray(kept, int) - SCENE)[:, :480]
+    assert difference.mean() < 10  # the camera compresses
+
+    press(shown.page, "Start")
+    shown.page.get_by_label("Live picture of the camera").wait_for()
+    still.wait_for(state="hidden")
+
+
+def test_the_last_picture_has_its_boxes_even_if_the_kernel_became_slow(show):
+    shown = run(show, tracked())
+    shown.silent = True
+    shown.wait_for_status("Waiting for the kernel, which may be busy with a cell.")
+    shown.page.locator(".fer-overlay").wait_for(state="hidden")  # the faces may have moved on
+    press(shown.page, "Stop")
+    wait_for_still(shown)
+
+
+def test_without_an_answer_there_is_no_last_picture(show):
+    shown = show(started())
+    shown.silent = True
+    press(shown.page, "Start")
+    press(shown.page, "Stop")
+    shown.wait_for_status("Stopped.")
+    assert shown.page.get_by_label("The last picture").is_hidden()
+
+
 def holds_color(canvas: str, label: str) -> str:
     """Return JavaScript that tells whether a canvas has a pixel in a label's colour."""
     red, green, blue = bytes.fromhex(LABEL_COLORS[label][1:])
@@ -382,12 +431,23 @@ def test_a_curve_begins_anew_where_the_face_was_away(show, interrupt):
     shown.page.wait_for_function("pieces === 2 && lines > 3")
 
 
-def test_an_unsure_face_is_grey_and_none_of_the_chart_is_emphasised(show):
+DASHES = """() => {
+  window.dashes = new Set();
+  const stroke = CanvasRenderingContext2D.prototype.stroke;
+  CanvasRenderingContext2D.prototype.stroke = function () {
+    window.dashes.add(`${this.strokeStyle} ${this.getLineDash()}`);
+    stroke.call(this);
+  };
+}"""
+
+
+def test_an_unsure_face_is_dashed_and_none_of_the_chart_is_emphasised(show):
     shown = show(LiveWebcam(StandInStream(tracked(is_sure=False))))
     shown.page.evaluate(KEEP_TEXTS)
+    shown.page.evaluate(DASHES)
     start(shown)
-    shown.page.wait_for_function(holds_color("overlay", "unsure"))
-    assert not shown.page.evaluate(holds_color("overlay", "happy"))
+    shown.page.wait_for_function(holds_color("overlay", "unsure"))  # the tag
+    assert f"{LABEL_COLORS['happy'].lower()} 12,9" in shown.page.evaluate("[...dashes]")
     assert "unsure (happy 91%)" in shown.page.evaluate("[...texts]")
     shown.page.wait_for_function(holds_color("chart", "happy"))
     assert not shown.page.evaluate(holds_color("chart", "unsure"))
@@ -400,7 +460,7 @@ def test_several_unsure_faces_have_their_numbers(show):
     shown = show(LiveWebcam(StandInStream(tracked(3, is_sure=False), tracked(5))))
     shown.page.evaluate(KEEP_TEXTS)
     start(shown)
-    assert {"3: unsure (happy 91%)", "5: happy 91%"} <= {*shown.page.evaluate("[...texts]")}
+    assert {"4: unsure (happy 91%)", "6: happy 91%"} <= {*shown.page.evaluate("[...texts]")}
 
 
 def test_pictures_are_dropped_while_the_kernel_is_slow(show):
@@ -470,7 +530,6 @@ def test_the_camera_is_released_whatever_ends_it(show, ending, message):
     shown = run(show, tracked())
     shown.page.evaluate(ending)
     shown.page.wait_for_function(CAMERA_IS_OFF)
-    shown.page.wait_for_function(IS_CLEAR)
     assert message in shown.page.locator("[data-part=status]").text_content()
 
 

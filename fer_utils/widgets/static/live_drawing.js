@@ -22,22 +22,29 @@ function drawBoxes(canvas, faces, pictureWidth, palette) {
   const boxes = faces.map(({ box: [x, y, w, h] }) =>
     [pictureWidth - x - w, y, w, h].map((px) => px * zoom),
   );
-  faces.forEach(({ label }, i) => drawBox(context, boxes[i], palette.colors[label][0]));
+  faces.forEach(({ top, label }, i) =>
+    drawBox(context, boxes[i], palette.colors[top][0], label !== top),
+  );
   faces.forEach(({ id, label, caption }, i) => {
-    const text = faces.length > 1 ? `${id}: ${caption}` : caption;
+    const text = faces.length > 1 ? `${shownNumber(id)}: ${caption}` : caption;
     drawTag(context, boxes[i], text, palette.colors[label], size);
   });
 }
 
-function drawBox(context, box, color) {
+/** What a face is called where it is shown, as `face_number` in drawing.py. */
+const shownNumber = (id) => id + 1;
+
+function drawBox(context, box, color, isUnsure) {
   context.beginPath();
   context.roundRect(...box, 6);
   // A dark rim keeps the box visible on a background of its own colour.
-  for (const [style, width] of [["rgb(0 0 0 / 60%)", 5], [color, 3]]) {
+  for (const [style, width, dashes] of [["rgb(0 0 0 / 60%)", 5, []], [color, 3, [12, 9]]]) {
     context.strokeStyle = style;
     context.lineWidth = width;
+    context.setLineDash(isUnsure ? dashes : []);
     context.stroke();
   }
+  context.setLineDash([]);
 }
 
 function drawTag(context, [x, y, w, h], text, [color, ink], size) {
@@ -76,7 +83,7 @@ function buildCourse(view, palette) {
     before_s = time_s;
     view.course.hidden &&= !face;
     if (view.course.hidden) return;
-    const several = faces.length > 1 ? ` of face ${face.id}` : "";
+    const several = faces.length > 1 ? ` of face ${shownNumber(face.id)}` : "";
     view.caption.textContent = `Emotions${several}, last ${COURSE_S} seconds`;
     drawCourse(view.chart, points, colors, time_s);
     if (face) showShares(shares, face);

@@ -30,7 +30,8 @@ const HTML = `
   </div>
   <div data-part="stage" class="fer-stage">
     <video data-part="video" aria-label="Live picture of the camera" muted playsinline></video>
-    <canvas data-part="overlay" aria-hidden="true"></canvas>
+    <canvas data-part="still" class="fer-still" role="img" aria-label="The last picture"></canvas>
+    <canvas data-part="overlay" class="fer-overlay" aria-hidden="true"></canvas>
   </div>
   <div class="fer-status" data-part="status" role="status"></div>
   <figure data-part="course" class="fer-course" hidden>
@@ -100,9 +101,17 @@ function render({ model, el }) {
     const nowMs = (mine.heardMs = performance.now());
     mine.paceMs = [...mine.paceMs.filter((ms) => ms > nowMs - FIGURES_MS), nowMs];
     if (view.status.textContent === SLOW) view.say("");
-    drawBoxes(view.overlay, faces, grabbed.width, palette);
+    keepStill(faces);
     course.add(takenMs / 1000, faces);
     view.figures.textContent = figures(mine, faces.length, nowMs - takenMs);
+  }
+
+  /** Draw the boxes, and keep the picture that they belong to: it stays after Stop. */
+  function keepStill(faces) {
+    drawScaled(view.still, grabbed, grabbed.width, grabbed.height, MAX_SIDE_PX);
+    view.stage.classList.add("fer-kept");
+    view.overlay.hidden = false;
+    drawBoxes(view.overlay, faces, grabbed.width, palette);
   }
 
   function stop(text, isError = false) {
@@ -110,7 +119,7 @@ function render({ model, el }) {
     release(session.stream);
     session = null;
     view.video.srcObject = null;
-    drawBoxes(view.overlay, [], 1, palette);
+    view.overlay.hidden = false;
     course.add(performance.now() / 1000, []); // from now on, no face is seen
     view.show("start");
     view.say(text, isError);
@@ -132,7 +141,7 @@ function render({ model, el }) {
     if (document.hidden || !el.getClientRects().length) return stop(HIDDEN);
     if (performance.now() - session.heardMs < PATIENCE_MS) return;
     view.say(SLOW);
-    drawBoxes(view.overlay, [], 1, palette);
+    view.overlay.hidden = true; // the faces may have moved on
   }
 
   const onKernelGone = () => stop(KERNEL_GONE, true);

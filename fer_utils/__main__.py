@@ -1,0 +1,281 @@
+"""The command line: ``python -m fer_utils picture.jpg``, or ``fer`` once it is installed."""
+
+import argparse
+import difflib
+import importlib
+import json
+import os
+import re
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+from tqdm import tqdm
+
+from .files import VIDEO_SUFFIXES, checked_target, unwritable_as_value_error, write_whole
+from .graceful_exit import mistakes_as_lines
+from .images import UnreadableImageError, load_image
+from .recognition.drawing import SAVED_SUFFIXES, draw_faces, face_number
+from .recognition.folder import list_pictures
+from .recognition.recognizer import EmotionRecognizer, FaceList
+from .recognition.short_view import short_view
+from .recognition.tables import to_frame
+
+# Each has a `main` that takes the words after it; the rest of the line says what it does.
+_COMMANDS = {
+    "train": ("training.loop", "train a network on a data set"),
+    "evaluate": ("evaluation.metrics", "measure networks on a data set"),
+    "bulk": ("bulk.many", "label any number of pictures and videos, on many machines"),
+    "report": ("lab.notebook_report", "write a notebook that has run as one HTML page"),
+    "export": ("recognition.export", "write the networks' vote for another runtime"),
+    "check": ("recognition.setup_check", "check what is installed, and what to do about it"),
+}
+_DONE, _SOME_UNREADABLE, _NOTHING_DONE = 0, 1, 2
+_STDOUT = "-"
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Do what the command line says; see ``--help``."""
+    words = sys.argv[1:] if arguments is None else arguments
+    parser = _parser()
+    if words and words[0] in _COMMANDS:
+        with mistakes_as_lines(parser):
+            command = importlib.import_module(f".{_COMMANDS[words[0]][0]}", __package__)
+        command.main(words[1:])
+        return
+    if not words:
+        parser.print_help(sys.stderr)
+        parser.exit(_NOTHING_DONE)
+    args = _parsed(parser, words)
+    with mistakes_as_lines(parser):
+        _check_outputs(args)
+        code = _recognize_video(args) if _is_video(args.sources) else _recognize(args)
+    parser.exit(code)
+
+
+def _parser() -> argparse.ArgumentParser:
+    commands = "\n".join(f"  {name:<9} {text}" for name, (_, text) in _COMMANDS.items())
+    parser = argparse.ArgumentParser(
+        prog="fer" if Path(sys.argv[0]).stem == "fer" else "python -m fer_utils",
+        usage="%(prog)s [options] PICTURE|FOLDER|VIDEO ...\n       %(prog)s COMMAND [--help]",
+        description="Find the faces in pictures or in a video, and tell their emotions.",
+        epilog=f"commands:\n{commands}\n\nA file that is named as a command: ./check\n"
+        "Ends with 0; with 1 if a picture cannot be read; with 2 if nothing can be done.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("sources", nargs="+", metavar="SOURCE", help="pictures, folders of them, or one video")
+    add("--draw", action="store_true", help="also write them with the faces drawn on, here")
+    add("-o", "--output", metavar="PATH", help="where to draw: a file for one, a folder for more")
+    add("--csv", metavar="FILE", help="write the table with all its columns; - prints it")
+    add("--json", metavar="FILE", help="write all faces as JSON; - prints it")
+    add("--min-confidence", type=float, default=0.0, metavar="SHARE", help='else "unsure", 0 to 1')
+    add("--thorough", action="store_true", help="find smaller faces, in more time")
+    add("--threads", type=int, metavar="N", help="how many cores to keep busy; by default all")
+    add("--precision", choices=["float", "int8"], help="by default what is quicker here")
+    add("--weights", action="append", metavar="FILE", help="your own network; may be repeated")
+    return parser
+
+
+def _parsed(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Namespace:
+    """Parse the words; what is unknown ends the program with the nearest known one."""
+    args, unknown = parser.parse_known_args(words)
+    if unknown:
+        known = re.findall(r"--[\w-]+", parser.format_help())
+        parser.error(f"there is no option {unknown[0]!r}{_nearest(unknown[0], known)}")
+    if args.csv == args.json == _STDOUT:
+        parser.error("--csv - and --json - would both print; give one of them a file")
+    for name in args.sources:
+        if not Path(name).exists():
+            beside = Path(name).parent
+            files = [path.name for path in beside.iterdir()] if beside.is_dir() else []
+            nearest = _nearest(Path(name).name, [*_COMMANDS, *files])
+            parser.error(f"there is no picture, folder, video or command {name!r}{nearest}")
+    return args
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(word, known, n=1)
+    return f"; did you mean {near[0]!r}?" if near else ". --help lists what there is."
+
+
+def _check_outputs(args: argparse.Namespace) -> None:
+    """Refuse, before the work, what could not be written after it."""
+    for option, name, suffix in (("--csv", args.csv, ".csv"), ("--json", args.json, ".json")):
+        if _is_file(name):
+            checked_target(option, name, suffix)
+
+
+def _is_video(sources: Sequence[str]) -> bool:
+    videos = [name for name in sources if name.lower().endswith(VIDEO_SUFFIXES)]
+    if videos and len(sources) > 1:
+        raise ValueError(f"A video goes alone, got {len(sources)} sources with {videos[0]!r}.")
+    return bool(videos)
+
+
+def _recognizer(args: argparse.Namespace) -> EmotionRecognizer:
+    return EmotionRecognizer.load(
+        args.weights,
+        min_confidence=args.min_confidence,
+        thorough=args.thorough,
+        precision=args.precision,
+        threads=args.threads,
+    )
+
+
+def _recognize_video(args: argparse.Namespace) -> int:
+    from .video.recognize import recognize_video
+
+    source = Path(args.sources[0])
+    output = args.output or (f"{source.stem}_faces.mp4" if args.draw else None)
+    table = recognize_video(
+        source,
+        output,
+        table=None if args.csv == _STDOUT else args.csv,
+        recognizer=_recognizer(args),
+        progress=sys.stderr.isatty(),
+    )
+    _print(args, table, lambda: table.to_dict("records"))
+    _say(args.csv, args.json, output)
+    return _DONE
+
+
+class _Job(NamedTuple):
+    name: str  # as the tables have it
+    path: Path
+    drawn: Path | None
+
+
+def _recognize(args: argparse.Namespace) -> int:
+    jobs = _jobs(args)
+    recognizer = _recognizer(args)
+    found: dict[str, FaceList] = {}
+    records: list[dict[str, Any]] = []
+    for job in tqdm(jobs, unit="picture", leave=False, disable=None if len(jobs) > 1 else True):
+        try:
+            pixels = load_image(job.path)
+        except UnreadableImageError as error:
+            records.append({"source": job.name, "error": error.problem})
+            continue
+        except FileNotFoundError:
+            records.append({"source": job.name, "error": "the file is gone, or its link is broken"})
+            continue
+        faces = found[job.name] = recognizer.recognize(pixels)
+        records.append({"source": job.name, "faces": _to_records(faces)})
+        if job.drawn:
+            job.drawn.parent.mkdir(parents=True, exist_ok=True)
+            draw_faces(pixels, faces).save(job.drawn)
+    faceless = [name for name, faces in found.items() if not faces]
+    table = to_frame(found.values(), found)
+    _print(args, table, lambda: records, faceless)
+    if _is_file(args.csv):
+        _write(args.csv, lambda path: table.to_csv(path, index=False))
+    unreadable = [record for record in records if "error" in record]
+    for record in unreadable:
+        print(f"{record['source']}: {record['error']}", file=sys.stderr)
+    _say(args.csv, args.json, *(job.drawn for job in jobs if job.name in found))
+    return _SOME_UNREADABLE if unreadable else _DONE
+
+
+def _jobs(args: argparse.Namespace) -> list[_Job]:
+    """List the pictures, each with the file to draw it to; refuse files that would be lost."""
+    single = len(args.sources) == 1 and not Path(args.sources[0]).is_dir()
+    jobs = []
+    for source in map(Path, dict.fromkeys(args.sources)):
+        if source.is_dir():
+            folder = Path(args.output or f"{source.resolve().name}_faces")
+            inside = [(str(source / p.name), p.path, p.name) for p in list_pictures(source)]
+        else:
+            folder = Path(args.output or ".")
+            inside = [(str(source), source, source.name)]
+        for name, path, short in inside:
+            if not (args.draw or args.output):
+                drawn = None
+            elif single and args.output and not Path(args.output).is_dir():
+                drawn = checked_target("--output", args.output, *SAVED_SUFFIXES)
+            else:
+                plain = Path(short)
+                suffix = plain.suffix if plain.suffix.lower() in SAVED_SUFFIXES else ".jpg"
+                ending = "" if args.output or source.is_dir() else "_faces"
+                drawn = folder / plain.with_name(f"{plain.stem}{ending}{suffix}")
+            jobs.append(_Job(name, path, drawn))
+    _check_targets(jobs)
+    return jobs
+
+
+def _check_targets(jobs: Sequence[_Job]) -> None:
+    sources = {os.path.realpath(job.path) for job in jobs}
+    seen: set[str] = set()
+    for job in jobs:
+        if job.drawn is None:
+            continue
+        target = os.path.realpath(job.drawn)
+        if target in sources:
+            raise ValueError(f"{str(job.drawn)!r} would be drawn over; give another --output.")
+        if target in seen:
+            raise ValueError(
+                f"Two pictures would be drawn as {str(job.drawn)!r}; give them one at a time, or "
+                "the folder that holds both."
+            )
+        seen.add(target)
+
+
+def _to_records(faces: FaceList) -> list[dict[str, Any]]:
+    return [
+        {
+            "face": face_number(face, place),
+            "label": face.label,
+            "top": face.top,
+            "confidence": face.confidence,
+            "detection_score": face.detection_score,
+            **face.to_dict(),
+        }
+        for place, face in enumerate(faces)
+    ]
+
+
+def _print(
+    args: argparse.Namespace,
+    table: pd.DataFrame,
+    to_records: Callable[[], list[dict[str, Any]]],
+    faceless: Sequence[str] = (),
+) -> None:
+    """Print what is asked for; write the JSON file."""
+    if args.csv == _STDOUT:
+        table.to_csv(sys.stdout, index=False)
+    elif args.json == _STDOUT:
+        print(_as_json(to_records()))
+    else:
+        print(short_view(table))
+        if faceless and not table.empty:
+            print("No face in", *faceless)
+    if _is_file(args.json):
+        _write(args.json, lambda path: path.write_text(_as_json(to_records()), encoding="utf-8"))
+
+
+def _as_json(records: list[dict[str, Any]]) -> str:
+    return json.dumps(records, indent=1)
+
+
+def _is_file(output: str | None) -> bool:
+    return output not in (None, _STDOUT)
+
+
+def _write(name: str, write: Callable[[Path], object]) -> None:
+    target = Path(os.path.expanduser(name))
+    with unwritable_as_value_error(target):
+        write_whole(target, write)
+
+
+def _say(*files: Path | str | None) -> None:
+    """Name the files that were written, to who is there to read it."""
+    if sys.stderr.isatty():
+        for file in files:
+            if file not in (None, _STDOUT):
+                print(f"Written: {file}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

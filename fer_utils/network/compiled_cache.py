@@ -1,0 +1,110 @@
+"""A cache of compiled networks in the user's cache folder: a second start takes them from there.
+
+OpenVINO's own cache would still have the weights read and the graph built, which takes longer than
+to compile it, and it trusts what it finds.
+"""
+
+import hashlib
+import os
+import tempfile
+import warnings
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ..files import cache_dir
+from ..processes import native_call
+
+# The shipped networks, and a few others; each is about twice as large as its weights file.
+_KEPT = 6
+_DEVICE = "CPU"
+# What a network compiled for one machine may lack on another that shares the home folder.
+_OF_THE_MACHINE = ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")
+_DIGEST_BYTES = hashlib.sha256().digest_size
+
+
+def compiled(core: Any, build: Callable[[], Any], settings: Mapping[str, Any], *key: object) -> Any:
+    """Return a network that OpenVINO has compiled, from the cache if it is there.
+
+    Several processes may do so at once. Where the cache cannot be used, the network is compiled
+    as it would be without one, with one warning in a process.
+
+    Parameters
+    ----------
+    core : openvino.Core
+        Compiles it.
+    build : callable
+        Returns the graph; it is only called where the cache lacks the network.
+    settings : mapping
+        OpenVINO's settings.
+    *key : object
+        What the graph depends on. The version of OpenVINO, the processor and the settings are
+        taken into account without.
+    """
+    file = _file_of(core, settings, key)
+    if (blob := _read(file)) is not None:
+        try:
+            with native_call():
+                return core.import_model(blob, _DEVICE, settings)
+        except RuntimeError as error:  # OpenVINO's only one
+            _warn(f"cannot be read ({str(error).splitlines()[0]})", file.parent)
+    graph = build()
+    with native_call():
+        network = core.compile_model(graph, _DEVICE, settings)
+        blob = network.export_model().getvalue()
+    _write(file, blob)
+    return network
+
+
+def _file_of(core: Any, settings: Mapping[str, Any], key: tuple[object, ...]) -> Path:
+    import openvino
+
+    machine = (core.get_property(_DEVICE, name) for name in _OF_THE_MACHINE)
+    facts = repr((openvino.get_version(), *machine, sorted(settings.items()), key))
+    return cache_dir() / "networks" / f"{hashlib.sha256(facts.encode()).hexdigest()[:32]}.blob"
+
+
+def _read(file: Path) -> bytes | None:
+    """Return a network as OpenVINO wrote it; None where it is not there or damaged."""
+    try:
+        content = file.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        _warn(f"cannot be read ({error.strerror})", file.parent)
+        return None
+    digest, blob = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
+    if hashlib.sha256(blob).digest() != digest:
+        _warn("holds a damaged file, which is made anew", file.parent)
+        return None
+    return blob
+
+
+def _write(file: Path, blob: bytes) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=file.parent) as scratch:
+            part = Path(scratch, file.name)
+            part.write_bytes(hashlib.sha256(blob).digest() + blob)
+            os.replace(part, file)
+        _forget_oldest(file.parent)
+    except OSError as error:
+        _warn(f"cannot be written ({error.strerror})", file.parent)
+
+
+def _forget_oldest(folder: Path) -> None:
+    files = sorted(folder.glob("*.blob"), key=os.path.getmtime, reverse=True)
+    for file in files[_KEPT:]:
+        with suppress(FileNotFoundError, PermissionError):  # gone, or in use where that counts
+            file.unlink()
+
+
+@cache
+def _warn(problem: str, folder: Path) -> None:
+    warnings.warn(
+        f"The cache of compiled networks {problem}: {str(folder)!r}. All works without it, but "
+        "starts slower. FER_CACHE_DIR may name another folder.",
+        stacklevel=2,
+    )

@@ -1,0 +1,165 @@
+"""The command line, as its user meets it: what is printed, what is written, how it ends."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from fer_utils import __main__ as command
+from fer_utils.images import load_image
+from fer_utils.video.writer import write_video
+from tests.helpers.portraits import ASTRONAUT, NOBODY, PAIR
+from tests.helpers.stand_ins import quick_recognizer
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys, detector):
+    """Run the command in an empty folder, with quick networks; return code, stdout, stderr."""
+    monkeypatch.chdir(tmp_path)
+
+    def load(models, *, min_confidence, thorough, precision, threads):
+        assert (models, thorough, precision, threads) == (None, False, None, None)
+        return quick_recognizer(detector, min_confidence=min_confidence)
+
+    monkeypatch.setattr(command.EmotionRecognizer, "load", load)
+
+    def run(*words: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as ended:
+            command.main([*words])
+        return ended.value.code, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def pair(tmp_path) -> np.ndarray:
+    Image.fromarray(PAIR).save(tmp_path / "pair.png")
+    return PAIR
+
+
+def test_a_picture_gives_a_table(run, pair, tmp_path):
+    code, out, err = run("pair.png")
+    lines = [line.split() for line in out.splitlines()]
+    assert (code, err) == (0, "")
+    assert lines[0] == ["source", "face", "label", "share"]
+    assert [line[:2] for line in lines[1:]] == [["pair.png", "1"], ["pair.png", "2"]]
+    assert [path.name for path in tmp_path.iterdir()] == ["pair.png"]
+
+
+def test_it_draws_beside_and_where_it_is_told(run, pair):
+    run("pair.png", "--draw")
+    run("pair.png", "-o", "out.jpg")
+    drawn = load_image("pair_faces.png")
+    assert drawn.shape == pair.shape
+    assert (drawn != pair).any(axis=2).mean() > 0.01
+    assert np.abs(load_image("out.jpg").astype(int) - drawn).mean() < 4
+
+
+def test_a_folder_is_drawn_as_it_is_laid_out(run, tmp_path):
+    (tmp_path / "photos" / "old").mkdir(parents=True)
+    Image.fromarray(ASTRONAUT).save("photos/old/a.png")
+    Image.fromarray(NOBODY).save("photos/cat.bmp")
+    Path("photos/broken.jpg").write_text("no picture")
+    Path("photos/gone.png").symlink_to("nowhere.png")
+    code, out, err = run("photos", "--draw", "--csv", "all.csv", "--json", "all.json")
+    assert code == 1
+    assert "broken.jpg: its bytes are of no known format\n" in err
+    assert err.endswith("gone.png: the file is gone, or its link is broken\n")
+    assert "No face in photos/cat.bmp" in out.replace(os.sep, "/")
+    drawn = sorted(path.as_posix() for path in Path("photos_faces").rglob("*.*"))
+    assert drawn == ["photos_faces/cat.jpg", "photos_faces/old/a.png"]
+    table = pd.read_csv("all.csv")
+    assert table["source"].tolist() == [str(Path("photos/old/a.png"))]
+    assert {"face_id", "x", "p_angry", "p_neutral", "top", "label"} <= set(table.columns)
+    broken, cat, gone, astronaut = json.loads(Path("all.json").read_text())
+    assert cat["faces"] == []
+    assert astronaut["faces"][0]["face"] == 1
+    assert astronaut["faces"][0]["box"] == table.loc[0, ["x", "y", "w", "h"]].tolist()
+    assert "error" in broken
+    assert "error" in gone
+
+
+def test_csv_and_json_can_be_printed(run, pair):
+    _, out, _ = run("pair.png", "--csv", "-")
+    assert out.splitlines()[0].startswith("source,frame,time_s,face_id,x,y,w,h,p_angry")
+    _, out, _ = run("pair.png", "--json", "-", "--min-confidence", "1")
+    (picture,) = json.loads(out)
+    assert [face["label"] for face in picture["faces"]] == ["unsure", "unsure"]
+
+
+def test_nobody_is_said_in_words(run):
+    Image.fromarray(NOBODY).save("cat.png")
+    assert run("cat.png") == (0, "No face found.\n", "")
+
+
+def test_a_video_gives_a_table_and_a_video(run, tmp_path):
+    write_video([ASTRONAUT] * 5, "film.mp4", fps=10)
+    code, out, err = run("film.mp4", "-o", "out.mp4", "--csv", "out.csv")
+    assert (code, err) == (0, "")
+    assert out.splitlines()[0].split()[:2] == ["source", "face"]
+    assert re.match(r"\S*film\.mp4 +1 ", out.splitlines()[1])
+    assert len(pd.read_csv("out.csv")) == 5
+    assert Path("out.mp4").stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["chek"], "there is no picture, folder, video or command 'chek'; did you mean 'check'?"),
+        (["pear.png"], "command 'pear.png'; did you mean 'pair.png'?"),
+        (["nowhere/x.jpg"], "--help lists what there is"),
+        (["pair.png", "--darw"], "there is no option '--darw'; did you mean '--draw'?"),
+        (["pair.png", "--csv", "a.txt"], "--csv must end in .csv"),
+        (["pair.png", "--json", "no/a.json"], "--json: there is no folder 'no'"),
+        (["pair.png", "--csv", "-", "--json", "-"], "would both print"),
+        (["pair.png", "-o", "out.gif"], "--output must end in .jpg"),
+        (["pair.png", "-o", "pair.png"], "'pair.png' would be drawn over"),
+        (["pair.png", "sub/pair.png", "--draw"], "Two pictures would be drawn as"),
+        (["pair.png", "film.mp4"], "A video goes alone"),
+        (["pair.png", "--min-confidence", "2"], "min_confidence must be between 0 and 1"),
+        ([], "usage:"),
+        (["--draw"], "the following arguments are required: SOURCE"),
+    ],
+)
+def test_a_mistake_ends_with_2_a_line_and_nothing_written(run, pair, tmp_path, words, message):
+    (tmp_path / "sub").mkdir()
+    Image.fromarray(pair).save("sub/pair.png")
+    Path("film.mp4").write_bytes(b"")
+    before = sorted(tmp_path.rglob("*"))
+    code, out, err = run(*words)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert "Traceback" not in err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_help_lists_the_commands(run):
+    code, out, _ = run("--help")
+    assert code == 0
+    assert all(name in out for name in ("train", "evaluate", "report", "export", "check"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["train", "evaluate", "report", "export", "check"])
+def test_a_command_leads_to_its_own_help(run, name):
+    code, out, _ = run(name, "--help")
+    assert code == 0
+    assert out.startswith("usage: python -m fer_utils")
+
+
+@pytest.mark.slow
+def test_the_whole_program_prints_its_table_alone(tmp_path):
+    Image.fromarray(ASTRONAUT).save(tmp_path / "a.png")
+    words = ["a.png", "a.png", "--draw", "--precision", "float"]
+    command_line = [sys.executable, "-m", "fer_utils", *words]
+    ended = subprocess.run(command_line, cwd=tmp_path, capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert [line.split()[0] for line in ended.stdout.splitlines()] == ["source", "a.png"]
+    assert (tmp_path / "a_faces.png").is_file()

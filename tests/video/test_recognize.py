@@ -444,18 +444,18 @@ for name in ("short.mp4", "short.mp4", "long.mp4"):
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="only Linux tells it there")
 @pytest.mark.slow
 def test_memory_stays_flat(tmp_path):
-    for name, seconds in (("short.mp4", 10), ("long.mp4", 60)):
-        frames = (picture[::2, ::2] for picture in moving_head(seconds * FPS))
-        times_s, size = np.arange(seconds * FPS) / FPS, (160, 120)
-        write_clip(tmp_path / name, frames, times_s, size=size, sound="aac", sound_s=seconds)
+    for name, seconds in (("short.mp4", 10), ("long.mp4", 40)):
+        frames, times_s = moving_head(seconds * FPS), np.arange(seconds * FPS) / FPS
+        write_clip(tmp_path / name, frames, times_s, sound="aac", sound_s=seconds)
     program = [sys.executable, "-c", MEMORY]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     out = subprocess.check_output(program, cwd=tmp_path, text=True, env=environment)
     # Not getrusage's peak, which is the parent's as long as that is higher.
     rows, resident = np.array([line.split() for line in out.splitlines()], int).T
-    assert rows.tolist() == [250, 250, 1500]
-    # A leak of a single one of its small frames in ten would be 7 MB; the table takes under 1.
-    assert resident[2] - resident[1] < 5e6
+    assert rows.tolist() == [250, 250, 1000]
+    # A leak of a single one of its frames in ten would be 23 MB. The table takes under 1, and on a
+    # busy machine the allocator has kept 5 more.
+    assert resident[2] - resident[1] < 12e6
 
 
 @pytest.mark.parametrize(

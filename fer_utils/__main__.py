@@ -86,7 +86,7 @@ def _parsed(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.N
         known = re.findall(r"--[\w-]+", parser.format_help())
         parser.error(f"there is no option {unknown[0]!r}{_nearest(unknown[0], known)}")
     if args.csv == args.json == _STDOUT:
-        parser.error("--csv - and --json - would both print; give one of them a file")
+        parser.error("--csv - and --json - would both print; give one of them a file.")
     for name in args.sources:
         if not Path(name).exists():
             beside = Path(name).parent

@@ -16,7 +16,7 @@ def checked_number(
     below: float | None = None,
     hint: str = "",
 ) -> float:
-    """Return a number within limits as a float.
+    """Return a number within limits as a float; True and False are none.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def checked_number(
     >>> checked_number("mixup", 1, least=0)
     1.0
     """
-    if not isinstance(value, Real):
+    if not isinstance(value, Real) or isinstance(value, bool):
         raise TypeError(f"{name} must be a number, got {type(value).__name__}.")
     limits = [
         (holds, limit, word)

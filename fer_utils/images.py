@@ -448,10 +448,10 @@ def _on_white(image: Image.Image) -> np.ndarray:
 
 def _hint_at_shape(shape: tuple[int, ...]) -> str:
     if len(shape) == 4:
-        return "; pass one picture at a time, or several to recognize_batch"
+        return "; pass one picture at a time, or several to recognize_batch."
     if len(shape) == 3 and shape[0] in (1, 3, 4):
-        return "; if its channels come first, pass source.transpose(1, 2, 0)"
-    return ""
+        return "; if its channels come first, pass source.transpose(1, 2, 0)."
+    return "."
 
 
 def _to_uint8(pixels: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
-"""The house: which floor may call which, and that the tests stand where the modules stand."""
+"""The house: which floor may call which, where its tests stand, and that its map is right."""
 
 import ast
+import re
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -29,6 +30,7 @@ ARROWS["lab"] = ARROWS.keys() - {GROUND}
 ARROWS[TOP] = ARROWS.keys() - {GROUND}
 FLOORS = [floor for floor in ARROWS if floor not in (GROUND, TOP)]
 MOST_GROUND_MODULES = 10
+MAP = (ROOT / "docs" / "map.md").read_text(encoding="utf-8")
 
 
 def floor_of(module: Path) -> str:
@@ -98,7 +100,31 @@ def test_the_lazy_table_names_modules_that_exist():
 
 
 def test_the_tests_mirror_the_modules():
-    for floor in FLOORS:
-        for path in (ROOT / "tests" / floor).glob("test_*.py"):
-            name = path.name.removeprefix("test_")
-            assert (PACKAGE / floor / name).is_file(), f"{path} tests no fer_utils/{floor}/{name}"
+    tests = ROOT / "tests"
+    for path in tests.rglob("test_*.py"):
+        folder = path.relative_to(tests).parent
+        if folder != Path():
+            module = folder / path.name.removeprefix("test_")
+            assert module in MODULES, f"{path} tests no fer_utils/{module}"
+
+
+def test_the_map_names_every_module_and_nothing_else():
+    named = set(re.findall(r"`([\w./]+)`", MAP))
+    for path in (name for name in named if "/" in name and "." in name.rpartition("/")[2]):
+        inside = [
+            folder for folder in ("", "fer_utils/widgets") if (ROOT / folder / path).is_file()
+        ]
+        assert inside, f"docs/map.md names {path}, which is not there"
+    names = {Path(name).stem for name in named}
+    missing = [str(module) for module in MODULES if module.stem not in names]
+    assert [name for name in missing if not name.endswith("__.py")] == []
+
+
+def test_the_map_tells_the_arrows_as_they_are():
+    table = dict(re.findall(r"^\| (`[^|]+) \| ([^|]+) \|$", MAP.partition("| floor |")[2], re.M))
+    told = {}
+    for floors, others in table.items():
+        below = set(told) if "everything" in others else set(re.findall(r"`(\w+)`", others))
+        for floor in re.findall(r"`(\w+)(?:\.py)?`", floors):
+            told[TOP if floor == "__main__" else floor] = below
+    assert told == {floor: arrows for floor, arrows in ARROWS.items() if floor != GROUND}

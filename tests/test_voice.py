@@ -10,12 +10,46 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "fer_utils"
 MODULES = {str(path.relative_to(PACKAGE)): path for path in sorted(PACKAGE.rglob("*.py"))}
-ERRORS = {"ValueError", "TypeError", "FileNotFoundError", "ImportError", "RuntimeError"}
+ERRORS = {
+    "FileNotFoundError",
+    "ImportError",
+    "RuntimeError",
+    "Stopped",
+    "TypeError",
+    "ValueError",
+}
+# Where a message ends in one of these, the value is a sentence, or a command to copy.
+SENTENCES = {
+    "_APT_REMEDY",
+    "_PIP_REMEDY",
+    "_REMEDY",
+    "_SETTLE_IT",
+    "_assumed_order",
+    "_hint_at_shape",
+    "_how_to_fit",
+    "_how_to_wrap",
+    "_nearest",
+    "_nearly_black",
+    "_no_probabilities",
+    "_unknown_shape",
+    "command",
+    "error",
+    "message",
+    "missing",
+    "nearest",
+    "note",
+    "orders",
+    "reason",
+    "remedy",
+    "row",
+    "warning",
+}
 # Parts of a sentence, which the function that catches them completes.
 PARTS = {
     "its rows have more fields than its first line has names",
     " twice",
     ", not names and values",
+    "shapes",
 }
 ENDS = re.compile(r"[.!?]$|pip install .*$")
 ENTRY = re.compile(r"(?:[A-Z]\w*(?:Error|Interrupt)(?:, )?)+")
@@ -25,13 +59,19 @@ def nodes(module: str) -> Iterator[ast.AST]:
     return ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8")))
 
 
-def end_of(message: ast.expr) -> str | None:
-    """Return the last fixed words of a message, None where it ends in a value."""
-    if isinstance(message, ast.JoinedStr):
-        return end_of(message.values[-1])
-    if isinstance(message, ast.Constant) and isinstance(message.value, str):
-        return message.value
-    return None
+def end_of(message: ast.expr) -> str:
+    """Return the words that a message ends in, or the name of the value or function."""
+    match message:
+        case ast.JoinedStr():
+            return end_of(message.values[-1])
+        case ast.BinOp():
+            return end_of(message.right)
+        case ast.IfExp():
+            return end_of(message.body)
+        case ast.Constant():
+            return message.value
+    names = [node.id for node in ast.walk(message) if isinstance(node, ast.Name)]
+    return names[0]
 
 
 def raised(module: str) -> Iterator[ast.expr]:
@@ -39,7 +79,8 @@ def raised(module: str) -> Iterator[ast.expr]:
     for node in nodes(module):
         if not isinstance(node, ast.Call) or not node.args:
             continue
-        if getattr(node.func, "id", "") in ERRORS or getattr(node.func, "attr", "") == "warn":
+        name, method = getattr(node.func, "id", ""), getattr(node.func, "attr", "")
+        if name in ERRORS or method in ("warn", "error"):
             yield node.args[0]
 
 
@@ -48,11 +89,11 @@ def test_messages_end_in_a_full_stop():
     for module in MODULES:
         for message in raised(module):
             end = end_of(message)
-            if end is None or end in PARTS:
+            if end in PARTS | SENTENCES:
                 continue
             checked += 1
             assert ENDS.search(end), f"{module}:{message.lineno}: {end!r} has no full stop"
-    assert checked > 200
+    assert checked > 300
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -63,7 +104,7 @@ def test_what_raises_says_begins_alike(module):
         lines = (text or "").partition("Raises\n------\n")[2].splitlines()
         for entry, words in itertools.pairwise(lines):
             if ENTRY.fullmatch(entry):
-                assert re.match(r" +(If|As|On)\b", words), f"{module}, {node.name}: {words!r}"
+                assert re.match(r" +(If|As)\b", words), f"{module}, {node.name}: {words!r}"
 
 
 def test_randomness_has_one_name_a_floor():

@@ -1,5 +1,7 @@
 """The data set that is written: a folder of Parquet parts, each there whole or not at all.
 
+How many files go into a part, `many.py` says.
+
 The folder's own listing is the manifest of what is done: a part is named by what it was made of,
 and gets its name when it is complete. Nothing else has to agree with it.
 """

@@ -1,4 +1,7 @@
-"""CSV files of a data set: their columns and rows, as Excel and pandas write them too."""
+"""Reads CSV files as people write them: separators, encodings, Excel's and pandas' habits.
+
+Which columns are looked for stands in dataset_formats.py.
+"""
 
 import codecs
 import csv

@@ -1,4 +1,7 @@
-"""Confidence: how far it may be believed, and the temperature that mends it."""
+"""Confidence: how far it may be believed, and the temperature that mends it.
+
+Ours, not netcal: that brings PyTorch with it, for the one number that SciPy fits here.
+"""
 
 from collections.abc import Mapping
 

@@ -45,7 +45,7 @@ class FaceDetector:
     the whole picture and, if that is large, at overlapping tiles of it, at several scales. A
     face counts when it is seen again in a closer look at its own surroundings, which places its
     eyes and its mouth more precisely. What share of the faces of each size is found that way,
-    tests/benchmarks/bench_detection.py prints. Close it with `close()`, or use it in a `with`
+    tests/benchmarks/bench_detection.py prints. Close it with `close`, or use it in a ``with``
     statement. Pickled and copied, it is its settings, and is made anew from them; so it is in a
     forked child.
 

@@ -1,4 +1,8 @@
-"""Networks side by side: intervals, paired tests, and the faces on which they disagree."""
+"""Networks side by side: intervals, paired tests, and the faces on which they disagree.
+
+The tests are SciPy's. The bootstrap is ours, neither SciPy's nor statsmodels': a draw of the
+confusion matrix, of which all metrics are made, is a draw of the faces, and much quicker.
+"""
 
 import itertools
 from collections.abc import Mapping, Sequence

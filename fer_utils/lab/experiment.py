@@ -15,9 +15,9 @@ from tqdm.auto import tqdm
 
 from ..argument_checks import checked_whole_number
 from ..data.dataset import FerDataset, Split
-from ..emotions import EMOTIONS, ink_on
+from ..emotions import EMOTIONS
 from ..network.vgg import build_vgg
-from ..plots.axes import panels
+from ..plots.axes import panels, write_in_cells
 from ..quiet_keras import keras
 from ..training.augmentation import resize
 from ..training.batches import steps_per_epoch
@@ -326,12 +326,9 @@ def plot_gains(summary: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     ax = panels(ax, 1, size=(10.5, 1.5 + 0.45 * len(ways)))[0]
     shades = {"cmap": "PuOr_r", "vmin": -_MOST_COLORED, "vmax": _MOST_COLORED}
     image = ax.imshow(points.loc[ways, metrics], aspect="auto", **shades)
-    for row in compared.dropna(subset="gain").itertuples():
-        text = f"{100 * row.gain:+.1f}"
-        text = text if row.gain_low > 0 or row.gain_high < 0 else f"({text})"
-        place = [*metrics].index(row.metric), [*ways].index(row.network)
-        ink = ink_on(image.cmap(image.norm(100 * row.gain)))
-        ax.text(*place, text, ha="center", va="center", color=ink, fontsize="small")
+    compared = compared.assign(text=[_gain_text(row) for row in compared.itertuples()])
+    texts = compared.pivot(index="network", columns="metric", values="text")
+    write_in_cells(image, texts.loc[ways, metrics])
     ax.set_xticks(range(len(metrics)), [metric.replace(" ", "\n") for metric in metrics])
     ax.set_yticks(range(len(ways)), ways)
     ax.tick_params(length=0)
@@ -339,6 +336,13 @@ def plot_gains(summary: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     base = compared["base"].iloc[0]
     ax.set_title(f"Points won and lost against {base} (in brackets: may be chance)")
     return ax
+
+
+def _gain_text(row: Any) -> str:
+    if np.isnan(row.gain):
+        return ""
+    text = f"{100 * row.gain:+.1f}"
+    return text if row.gain_low > 0 or row.gain_high < 0 else f"({text})"
 
 
 def verdict(summary: pd.DataFrame) -> str:

@@ -1,4 +1,7 @@
-"""Probing a network: where it looks (Grad-CAM), and how it breaks when pictures get worse."""
+"""Probing a network: where it looks (Grad-CAM), and how it breaks when pictures get worse.
+
+Ours, not tf-keras-vis: that is written for the Keras 2 that came inside TensorFlow.
+"""
 
 import io
 from collections.abc import Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What the plots share: the panels they draw on, and the networks' colours.
+"""What the plots share: panels, round ticks, texts in the cells of a matrix, networks' colours.
 
 All plots take ``ax=None`` (then they make a figure), return the Axes they drew on and never
 call ``plt.show()``. Emotions come in FER2013's order, each in its own colour. Text, background

@@ -127,7 +127,7 @@ def _checked_history(history: Any) -> dict[str, np.ndarray]:
     try:
         table = np.array([history[name] for name in names], dtype=float)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"history must hold numbers, as many in each column: {error}") from None
+        raise ValueError(f"history must hold numbers, as many in each column: {error}.") from None
     if table.ndim != 2 or table.shape[1] == 0:
         raise ValueError("history is empty; train for at least one epoch.")
     return {"epoch": np.arange(1, table.shape[1] + 1)} | dict(zip(names, table, strict=True))

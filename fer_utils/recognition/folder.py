@@ -58,7 +58,7 @@ def recognize_folder(
     are tried again; those that are gone lose their rows. Ctrl-C ends the run after the current
     picture, a second Ctrl-C at once. Of the pictures one is in memory at a time.
 
-    Hidden files and folders, `__MACOSX` and files without a picture's suffix are passed over.
+    Hidden files and folders, ``__MACOSX`` and files without a picture's suffix are passed over.
     Links are followed, each folder is read once.
 
     Parameters

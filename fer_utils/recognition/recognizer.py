@@ -196,7 +196,7 @@ class EmotionRecognizer:
         ----------
         models : sequence of str or Path, optional
             Weights files that `train` wrote; their networks vote with equal weight. Without it,
-            the vote in `saved_models`. Whole networks of others go to `SoftVote`, and that to
+            the vote in ``saved_models``. Whole networks of others go to `SoftVote`, and that to
             `EmotionRecognizer`.
         min_confidence : float
             The least probability, from 0 to 1, at which an emotion is named; below it, `label`

@@ -1,4 +1,4 @@
-"""Recognised faces as a tidy table."""
+"""Recognised faces as a tidy table: the columns of `to_frame`, which other tables begin with."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path

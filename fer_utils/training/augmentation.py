@@ -1,4 +1,8 @@
-"""Changes the faces of a training batch, each a little differently every time."""
+"""Changes the faces of a training batch, each a little differently every time.
+
+Ours, not Keras's layers: what those are made with stays, while here one strength grows from epoch
+to epoch, and they resample the faces for each of their movements anew.
+"""
 
 import math
 

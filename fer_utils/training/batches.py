@@ -13,8 +13,8 @@ def training_batches(
     batch_size: int,
     first_step: int,
     seed: int,
-    opinion_share: float = 0.0,
-    mixup: float = 0.0,
+    opinion_share: float,
+    mixup: float,
     class_weights: np.ndarray | None = None,
 ) -> Iterator[tuple[np.ndarray, ...]]:
     """Yield batches without end, every epoch in a new order.

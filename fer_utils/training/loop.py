@@ -133,8 +133,8 @@ def train(
         settings or data or a damaged one, the backend cannot share batches, or training
         diverges; what the last validation left is kept.
     KeyboardInterrupt
-        On Ctrl-C, and a notebook's Stop; it says what is kept and how to go on, and a notebook
-        shows only that.
+        If Ctrl-C, or a notebook's Stop, ends it; it says what is kept and how to go on, and a
+        notebook shows only that.
 
     Examples
     --------

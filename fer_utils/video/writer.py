@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
 from fractions import Fraction
-from numbers import Real
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -20,9 +19,10 @@ import av
 import numpy as np
 from PIL import Image
 
+from ..argument_checks import checked_number
 from ..files import checked_target, part_path, unwritable_as_value_error
 
-_MAX_FPS = 1000
+_MIN_FPS, _MAX_FPS = 0.001, 1000
 _MAX_SIDE_PX = 16384  # of x264
 _BT709 = 1  # The colours of HD video, as ITU-T H.273 numbers them.
 # MPEG's clock: the usual frame rates, 30000/1001 among them, have whole periods in it.
@@ -88,7 +88,7 @@ def write_video(frames: Iterable[np.ndarray], path: str | Path, *, fps: float) -
 class VideoWriter:
     """An MP4 that takes frames with their times, and sound; it encodes on a thread of its own.
 
-    In a `with` statement the file gets its own name at the end; after an error inside, nothing
+    In a ``with`` statement the file gets its own name at the end; after an error inside, nothing
     is left of it. `finish` and `discard` do the same by hand.
 
     Parameters
@@ -314,13 +314,9 @@ class _SoundTrack:
 
 
 def _checked_rate(fps: object) -> Fraction:
-    if not isinstance(fps, Real):
-        raise TypeError(f"fps must be a number of frames per second, got {type(fps).__name__}.")
+    number = checked_number("fps", fps, least=_MIN_FPS, most=_MAX_FPS, hint=" frames a second")
     # The bound of 1001 finds television's rates, such as 30000/1001.
-    rate = Fraction(float(fps)).limit_denominator(1001) if math.isfinite(fps) else 0
-    if not 0 < rate <= _MAX_FPS:
-        raise ValueError(f"fps must be above 0 and at most {_MAX_FPS} frames a second, got {fps}.")
-    return rate
+    return Fraction(number).limit_denominator(1001)
 
 
 def _same_sized(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:

@@ -13,6 +13,7 @@ SPLIT = Split(np.tile(NUMBERS.astype(np.uint8)[:, None, None], (1, 48, 48)), NUM
 
 def batches(start: int, stop: int, split: Split = SPLIT, seed: int = 7, **options) -> list:
     """Return some batches; an epoch has 4 of 8 faces, 6 faces are left over."""
+    options = {"opinion_share": 0.0, "mixup": 0.0} | options
     stream = training_batches(split, batch_size=8, first_step=start, seed=seed, **options)
     return list(islice(stream, stop - start))
 

@@ -1,13 +1,16 @@
 import dataclasses
 import inspect
 import math
+import re
 
+import nbformat
 import numpy as np
 import pytest
 
 import fer_utils
 from fer_utils.training.loop import main
 from fer_utils.training.settings import Settings, training_parser
+from tests.helpers.notebooks import NOTEBOOKS
 
 FIELDS = dataclasses.fields(Settings)
 REQUIRED = ["--data", "d", "--run-dir", "r"]
@@ -102,3 +105,11 @@ def test_a_recipe_that_cannot_be_read_ends_with_a_line(tmp_path, content, messag
         main([f"@{recipe}", "--run-dir", "r"])
     assert ended.value.code == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["EPOCHS", "BATCH_SIZE", "LEARNING_RATE", "AUGMENTATION"])
+def test_the_notebook_trains_on_fer2013_with_the_defaults(name):
+    cells = nbformat.read(NOTEBOOKS / "training.ipynb", as_version=nbformat.NO_CONVERT).cells
+    source = "\n".join(cell.source for cell in cells)
+    (value,) = re.findall(rf"^{name} = .*? else ([\d.]+)", source, re.MULTILINE)
+    assert float(value) == getattr(Settings(), name.lower())

@@ -5,9 +5,14 @@ import sys
 import time
 
 import numpy as np
-from fer.fer import FER
 
-recognizer = FER(mtcnn="mtcnn" in sys.argv)
+mtcnn = "mtcnn" in sys.argv
+if mtcnn:
+    import facenet_pytorch  # noqa: F401  # PyTorch's triton crashes once TensorFlow is imported
+
+from fer.fer import FER  # noqa: E402
+
+recognizer = FER(mtcnn=mtcnn)
 for line in sys.stdin:
     scene = json.loads(line)
     pixels = np.fromfile(scene["path"], np.uint8).reshape(scene["height"], scene["width"], 3)

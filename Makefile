@@ -30,7 +30,7 @@ endef
 .PHONY: lab test quick
 
 lab: $(READY)
-	$(BIN)/jupyter lab $(if $(SUDO),,--allow-root) notebooks/inference.ipynb
+	$(BIN)/jupyter lab $(if $(SUDO),,--allow-root) --ServerApp.root_dir=. notebooks/inference.ipynb
 
 # Two processes share the test files; what the tests of one file share is made once.
 PYTEST := $(BIN)/python -m pytest -p no:cacheprovider -n 2 --dist loadfile --no-loadscope-reorder

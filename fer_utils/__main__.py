@@ -6,7 +6,9 @@ import importlib
 import json
 import os
 import re
+import signal
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,8 +34,9 @@ _COMMANDS = {
     "export": ("recognition.export", "write the networks' vote for another runtime"),
     "check": ("recognition.setup_check", "check what is installed, and what to do about it"),
 }
-_DONE, _SOME_UNREADABLE, _NOTHING_DONE = 0, 1, 2
+_DONE, _SOME_UNREADABLE, _NOTHING_DONE, _STOPPED = 0, 1, 2, 128 + signal.SIGINT
 _STDOUT = "-"
+_SEPARATORS = tuple({os.sep, "/"})
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -62,7 +65,8 @@ def _parser() -> argparse.ArgumentParser:
         usage="%(prog)s [options] PICTURE|FOLDER|VIDEO ...\n       %(prog)s COMMAND [--help]",
         description="Find the faces in pictures or in a video, and tell their emotions.",
         epilog=f"commands:\n{commands}\n\nA file that is named as a command: ./check\n"
-        "Ends with 0; with 1 if a picture cannot be read; with 2 if nothing can be done.",
+        "Ends with 0; with 1 if a picture, or a part of a video, cannot be read; with 2 if\n"
+        "nothing can be done; with 130 if Ctrl-C ends it.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
@@ -88,10 +92,13 @@ def _parsed(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.N
     if args.csv == args.json == _STDOUT:
         parser.error("--csv - and --json - would both print; give one of them a file.")
     for name in args.sources:
+        if not name:
+            parser.error("SOURCE is empty; for the pictures of the current folder, name it: .")
         if not Path(name).exists():
             beside = Path(name).parent
-            files = [path.name for path in beside.iterdir()] if beside.is_dir() else []
-            nearest = _nearest(Path(name).name, [*_COMMANDS, *files])
+            files = {path.name for path in beside.iterdir()} if beside.is_dir() else set()
+            commands = set(_COMMANDS) if name == words[0] else set()
+            nearest = _nearest(Path(name).name, sorted((files | commands) - {Path(name).name}))
             parser.error(f"there is no picture, folder, video or command {name!r}{nearest}")
     return args
 
@@ -126,20 +133,27 @@ def _recognizer(args: argparse.Namespace) -> EmotionRecognizer:
 
 
 def _recognize_video(args: argparse.Namespace) -> int:
-    from .video.recognize import recognize_video
+    from .video.recognize import EndsEarlyWarning, recognize_video
 
     source = Path(args.sources[0])
     output = args.output or (f"{source.stem}_faces.mp4" if args.draw else None)
-    table = recognize_video(
-        source,
-        output,
-        table=None if args.csv == _STDOUT else args.csv,
-        recognizer=_recognizer(args),
-        progress=sys.stderr.isatty(),
-    )
+    with warnings.catch_warnings(record=True) as noted:
+        warnings.simplefilter("always", EndsEarlyWarning)
+        table = recognize_video(
+            source,
+            output,
+            table=None if args.csv == _STDOUT else args.csv,
+            recognizer=_recognizer(args),
+            progress=sys.stderr.isatty(),
+        )
+    for warning in noted:
+        print(warning.message, file=sys.stderr)
     _print(args, table, lambda: table.to_dict("records"))
     _say(args.csv, args.json, output)
-    return _DONE
+    early = [each.message for each in noted if isinstance(each.message, EndsEarlyWarning)]
+    if not early:
+        return _DONE
+    return _STOPPED if early[0].interrupted else _SOME_UNREADABLE
 
 
 class _Job(NamedTuple):
@@ -150,6 +164,10 @@ class _Job(NamedTuple):
 
 def _recognize(args: argparse.Namespace) -> int:
     jobs = _jobs(args)
+    if not jobs:
+        raise ValueError(
+            f"There is no picture in {', '.join(args.sources)}. Videos are named one at a time."
+        )
     recognizer = _recognizer(args)
     found: dict[str, FaceList] = {}
     records: list[dict[str, Any]] = []
@@ -169,7 +187,7 @@ def _recognize(args: argparse.Namespace) -> int:
             draw_faces(pixels, faces).save(job.drawn)
     faceless = [name for name, faces in found.items() if not faces]
     table = to_frame(found.values(), found)
-    _print(args, table, lambda: records, faceless)
+    _print(args, table, lambda: records, faceless, seen=bool(found))
     if _is_file(args.csv):
         _write(args.csv, lambda path: table.to_csv(path, index=False))
     unreadable = [record for record in records if "error" in record]
@@ -182,6 +200,11 @@ def _recognize(args: argparse.Namespace) -> int:
 def _jobs(args: argparse.Namespace) -> list[_Job]:
     """List the pictures, each with the file to draw it to; refuse files that would be lost."""
     single = len(args.sources) == 1 and not Path(args.sources[0]).is_dir()
+    to_folder = args.output and (args.output.endswith(_SEPARATORS) or Path(args.output).is_dir())
+    if args.output and not (single or to_folder) and args.output.lower().endswith(SAVED_SUFFIXES):
+        raise ValueError(
+            f"--output must name a folder where several pictures are drawn, got {args.output!r}."
+        )
     jobs = []
     for source in map(Path, dict.fromkeys(args.sources)):
         if source.is_dir():
@@ -193,7 +216,7 @@ def _jobs(args: argparse.Namespace) -> list[_Job]:
         for name, path, short in inside:
             if not (args.draw or args.output):
                 drawn = None
-            elif single and args.output and not Path(args.output).is_dir():
+            elif single and args.output and not to_folder:
                 drawn = checked_target("--output", args.output, *SAVED_SUFFIXES)
             else:
                 plain = Path(short)
@@ -241,13 +264,15 @@ def _print(
     table: pd.DataFrame,
     to_records: Callable[[], list[dict[str, Any]]],
     faceless: Sequence[str] = (),
+    *,
+    seen: bool = True,
 ) -> None:
     """Print what is asked for; write the JSON file."""
     if args.csv == _STDOUT:
         table.to_csv(sys.stdout, index=False)
     elif args.json == _STDOUT:
         print(_as_json(to_records()))
-    else:
+    elif seen:
         print(short_view(table))
         if faceless and not table.empty:
             print("No face in", *faceless)

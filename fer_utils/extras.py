@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 _COMMAND = "pip install 'fer-utils[{}] @ git+https://github.com/jhan15/facial_emotion_recognition'"
-TRAINING_COMMAND, BULK_COMMAND, INT8_COMMAND = map(
-    _COMMAND.format, ("training", "bulk", "training,int8")
+TRAINING_COMMAND, BULK_COMMAND, INT8_COMMAND, NOTEBOOKS_COMMAND = map(
+    _COMMAND.format, ("training", "bulk", "training,int8", "notebooks")
 )
 # By the names under which they are imported.
 TRAINING_PACKAGES = ("imblearn", "keras", "scipy", "seaborn", "sklearn", "tensorflow")
@@ -66,6 +66,25 @@ def int8_extra() -> Iterator[None]:
     ...     import nncf
     """
     with _named("Making the int8 copy of networks needs", INT8_COMMAND, ("nncf",)):
+        yield
+
+
+@contextmanager
+def notebooks_extra() -> Iterator[None]:
+    """Import in this block what reads, runs and writes notebooks, which `notebooks` brings.
+
+    Raises
+    ------
+    ImportError
+        If one of them is not installed; the message says which, and the command that brings it.
+
+    Examples
+    --------
+    >>> with notebooks_extra():
+    ...     import nbformat
+    """
+    packages = ("jupyter_client", "nbclient", "nbconvert", "nbformat")
+    with _named("A notebook's report needs", NOTEBOOKS_COMMAND, packages):
         yield
 
 

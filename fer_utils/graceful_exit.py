@@ -2,9 +2,13 @@
 
 import argparse
 import contextlib
+import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
+
+_SIGPIPE = 13  # which Windows has no name for
 
 
 @contextlib.contextmanager
@@ -12,6 +16,10 @@ def mistakes_as_lines(parser: argparse.ArgumentParser, stopped: str = "Stopped."
     """End the program with a line, not a traceback, on a mistake, a missing package, or Ctrl-C."""
     try:
         yield
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read the output, such as head, has had enough of it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        parser.exit(128 + _SIGPIPE)
     except KeyboardInterrupt:
         parser.exit(128 + signal.SIGINT, f"{stopped}\n")  # the code by which shells know Ctrl-C
     except (ValueError, TypeError, OSError, ImportError) as error:

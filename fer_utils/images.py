@@ -1,4 +1,4 @@
-"""Pictures as arrays: a path, a PIL image or an array becomes RGB uint8; odd formats end here."""
+"""Pictures as arrays: a path, bytes, a PIL image or an array becomes RGB uint8; odd formats too."""
 
 import importlib
 import io
@@ -18,7 +18,7 @@ for _reader in ("pi_heif", "pillow_heif"):
         importlib.import_module(_reader).register_heif_opener()
         break
 
-ImageSource: TypeAlias = str | Path | Image.Image | np.ndarray
+ImageSource: TypeAlias = str | Path | bytes | Image.Image | np.ndarray
 ColorOrder: TypeAlias = Literal["rgb", "bgr"]
 
 _ORIENTATION = 0x0112  # EXIF's tag
@@ -32,6 +32,7 @@ _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b
 _HEIC_FORMAT = "HEIF"  # as Pillow lists it
 _AVIF_BRANDS = {b"avif", b"avis"}
 _CV2_HINT = " as cv2.imread returns it where there is no such file or OpenCV cannot read it"
+_GIVEN = "the bytes given"  # for messages, in the place of a path
 _ROWS_AT_A_TIME = 64  # of which intermediate values are held, which take up to 8 times the memory
 
 
@@ -90,11 +91,11 @@ def load_image(source: ImageSource, *, color: ColorOrder = "rgb") -> np.ndarray:
 
     Parameters
     ----------
-    source : str, Path, PIL.Image.Image or numpy.ndarray
-        A file that Pillow can read, or HEIC, as phones write it; a PIL image; or an array of
-        shape (h, w), (h, w, 1), (h, w, 3) or (h, w, 4): grey, RGB or RGBA. The array's dtype says
-        its range: bool; uint8, or another integer type with values 0-255; uint16 with 0-65535;
-        float with 0-1.
+    source : str, Path, bytes, PIL.Image.Image or numpy.ndarray
+        A file that Pillow can read, or HEIC, as phones write it, by its path or as the bytes that
+        it holds; a PIL image; or an array of shape (h, w), (h, w, 1), (h, w, 3) or (h, w, 4):
+        grey, RGB or RGBA. The array's dtype says its range: bool; uint8, or another integer type
+        with values 0-255; uint16 with 0-65535; float with 0-1.
         A uint16 array without a value above 255 comes out nearly black, with a UserWarning;
         16-bit files, and 16-bit and 32-bit grey PIL images, likewise.
     color : {"rgb", "bgr"}
@@ -114,7 +115,7 @@ def load_image(source: ImageSource, *, color: ColorOrder = "rgb") -> np.ndarray:
         If the file is no picture, damaged, not to be opened, or has more pixels than
         `PIL.Image.MAX_IMAGE_PIXELS` lets Pillow open; the array has another shape; any of them is
         empty, or holds values outside its range, NaN included; `color` is neither "rgb" nor "bgr",
-        or "bgr" is said of a file or a PIL image.
+        or "bgr" is said of anything but an array.
     TypeError
         If `source` is none of the above.
 
@@ -244,10 +245,10 @@ def _nearly_black(whose: str, largest: str) -> str:
 def _check_color(color: object, source: object) -> None:
     if color not in ("rgb", "bgr"):
         raise ValueError(f'color must be "rgb" or "bgr", got {color!r}.')
-    if color == "bgr" and isinstance(source, str | Path | Image.Image):
+    if color == "bgr" and isinstance(source, str | Path | bytes | Image.Image):
+        kind = "a PIL image" if isinstance(source, Image.Image) else "a file"
         raise ValueError(
-            'color="bgr" tells the order of an array\'s channels, got '
-            f"{'a PIL image' if isinstance(source, Image.Image) else 'a path'}, which knows its "
+            f'color="bgr" tells the order of an array\'s channels, got {kind}, which knows its '
             "own; leave color out."
         )
 
@@ -256,6 +257,9 @@ def _read(source: ImageSource) -> np.ndarray:
     """Return an array as it is, and any other picture as RGB uint8 or grey uint16."""
     if isinstance(source, str | Path):
         return _load_file(Path(os.path.expanduser(source)))
+    if isinstance(source, bytes):
+        with _naming_the_source(repr(_GIVEN)):
+            return _decode(io.BytesIO(source), _GIVEN, len(source))
     if isinstance(source, Image.Image):
         if 0 in source.size:
             problem = f"it has no pixels, its size is {source.width} x {source.height}"
@@ -266,12 +270,12 @@ def _read(source: ImageSource) -> np.ndarray:
         return source
     if source is None:
         raise TypeError(
-            "source must be a path, a PIL image or a numpy array, got None,"
+            "source must be a path, bytes, a PIL image or a numpy array, got None,"
             f"{_CV2_HINT}; check its path, or pass the path here instead."
         )
     raise TypeError(
-        "source must be a path, a PIL image or a numpy array, "
-        f"got {type(source).__name__}; open bytes with PIL.Image.open(io.BytesIO(data))."
+        "source must be a path, bytes, a PIL image or a numpy array, "
+        f"got {type(source).__name__}; of an open file, pass file.read()."
     )
 
 

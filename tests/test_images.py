@@ -227,7 +227,7 @@ def test_bgr_arrays_are_turned_around():
     [
         (PIXELS, "BGR", 'color must be "rgb" or "bgr", got \'BGR\''),
         (PIXELS, None, 'color must be "rgb" or "bgr", got None'),
-        ("picture.jpg", "bgr", "got a path, which knows its own; leave color out"),
+        ("picture.jpg", "bgr", "got a file, which knows its own; leave color out"),
         (Image.fromarray(PIXELS), "bgr", "got a PIL image, which knows its own"),
     ],
 )
@@ -415,13 +415,18 @@ def test_what_cv2_did_not_read_is_told_as_that():
             take(None)
 
 
-def test_bytes_are_opened_as_the_message_says():
-    data = io.BytesIO()
-    Image.fromarray(PIXELS).save(data, "PNG")
-    data = data.getvalue()
-    with pytest.raises(TypeError, match=r"open bytes with PIL\.Image\.open\(io\.BytesIO\(data\)\)"):
-        load_image(data)
-    np.testing.assert_array_equal(load_image(Image.open(io.BytesIO(data))), PIXELS)
+def test_the_bytes_of_a_file_are_read_and_an_open_one_as_the_message_says():
+    file = io.BytesIO()
+    Image.fromarray(PIXELS).save(file, "PNG")
+    np.testing.assert_array_equal(load_image(file.getvalue()), PIXELS)
+    file.seek(0)
+    with pytest.raises(TypeError, match=r"got BytesIO; of an open file, pass file\.read\(\)"):
+        load_image(file)
+    np.testing.assert_array_equal(load_image(file.read()), PIXELS)
+    with pytest.raises(ValueError, match="source: 'the bytes given' cannot be read as a picture"):
+        load_image(file.getvalue()[:40])
+    with pytest.raises(ValueError, match=r"source: 'the bytes given' .*\(the file is empty\)"):
+        load_image(b"")
 
 
 def test_pixels_are_mended_as_the_messages_say():
@@ -447,7 +452,7 @@ def test_errors_can_be_pickled_whole(tmp_path):
     assert {*map(type, raised)} == {UnreadableImageError, ValueRangeError}
 
 
-@pytest.mark.parametrize("source", [7, b"bytes", [[0, 1], [2, 3]]])
+@pytest.mark.parametrize("source", [7, bytearray(b"bytes"), [[0, 1], [2, 3]]])
 def test_other_types_are_refused(source):
     with pytest.raises(TypeError, match=f"numpy array, got {type(source).__name__}"):
         load_image(source)

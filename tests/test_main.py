@@ -5,6 +5,8 @@ import os
 import re
 import subprocess
 import sys
+import threading
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,9 @@ from PIL import Image
 
 from fer_utils import __main__ as command
 from fer_utils.images import load_image
+from fer_utils.video import recognize
 from fer_utils.video.writer import write_video
+from tests.helpers.clips import moving_head, write_clip
 from tests.helpers.portraits import ASTRONAUT, NOBODY, PAIR
 from tests.helpers.stand_ins import quick_recognizer
 
@@ -60,6 +64,8 @@ def test_it_draws_beside_and_where_it_is_told(run, pair):
     assert drawn.shape == pair.shape
     assert (drawn != pair).any(axis=2).mean() > 0.01
     assert np.abs(load_image("out.jpg").astype(int) - drawn).mean() < 4
+    run("pair.png", "-o", "new/")
+    assert np.array_equal(load_image("new/pair.png"), drawn)
 
 
 def test_a_folder_is_drawn_as_it_is_laid_out(run, tmp_path):
@@ -99,6 +105,33 @@ def test_nobody_is_said_in_words(run):
     assert run("cat.png") == (0, "No face found.\n", "")
 
 
+def test_nobody_is_said_only_where_somebody_looked(run):
+    Path("broken.jpg").write_text("no picture")
+    code, out, err = run("broken.jpg")
+    assert (code, out) == (1, "")
+    assert err == "broken.jpg: its bytes are of no known format\n"
+
+
+def test_a_stopped_video_says_so_in_a_line_and_keeps_what_is_done(run, monkeypatch):
+    interrupted = threading.Event()
+    interrupted.set()
+    monkeypatch.setattr(recognize, "held_interrupt", lambda: nullcontext(interrupted))
+    write_video([ASTRONAUT] * 5, "film.mp4", fps=10)
+    code, _, err = run("film.mp4", "--csv", "out.csv")
+    assert (code, err) == (130, "interrupted after 1 frames. The result ends there.\n")
+    assert len(pd.read_csv("out.csv")) == 1
+
+
+def test_a_damaged_video_ends_with_1(run, tmp_path):
+    film = tmp_path / "film.mp4"
+    write_clip(film, moving_head(60), np.arange(60) / 10, movflags="+faststart")
+    film.write_bytes(film.read_bytes()[: film.stat().st_size * 3 // 4])
+    code, out, err = run("film.mp4")
+    assert (code, err.count("\n")) == (1, 1)
+    assert err.endswith("The result ends there.\n")
+    assert "film.mp4" in out
+
+
 def test_a_video_gives_a_table_and_a_video(run, tmp_path):
     write_video([ASTRONAUT] * 5, "film.mp4", fps=10)
     code, out, err = run("film.mp4", "-o", "out.mp4", "--csv", "out.csv")
@@ -121,6 +154,11 @@ def test_a_video_gives_a_table_and_a_video(run, tmp_path):
         (["pair.png", "--csv", "-", "--json", "-"], "would both print"),
         (["pair.png", "-o", "out.gif"], "--output must end in .jpg"),
         (["pair.png", "-o", "pair.png"], "'pair.png' would be drawn over"),
+        (["sub", "-o", "out.jpg"], "--output must name a folder where several pictures are drawn"),
+        (["empty", "--draw"], "There is no picture in empty. Videos are named one at a time."),
+        (["pair.png", "check"], "command 'check'. --help lists what there is."),
+        (["gone.png"], "command 'gone.png'. --help lists what there is."),
+        ([""], "SOURCE is empty; for the pictures of the current folder, name it: ."),
         (["pair.png", "sub/pair.png", "--draw"], "Two pictures would be drawn as"),
         (["pair.png", "film.mp4"], "A video goes alone"),
         (["pair.png", "--min-confidence", "2"], "min_confidence must be between 0 and 1"),
@@ -132,6 +170,8 @@ def test_a_mistake_ends_with_2_a_line_and_nothing_written(run, pair, tmp_path, w
     (tmp_path / "sub").mkdir()
     Image.fromarray(pair).save("sub/pair.png")
     Path("film.mp4").write_bytes(b"")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "gone.png").symlink_to("nowhere.png")
     before = sorted(tmp_path.rglob("*"))
     code, out, err = run(*words)
     assert (code, out) == (2, "")
@@ -163,3 +203,14 @@ def test_the_whole_program_prints_its_table_alone(tmp_path):
     assert (ended.returncode, ended.stderr) == (0, "")
     assert [line.split()[0] for line in ended.stdout.splitlines()] == ["source", "a.png"]
     assert (tmp_path / "a_faces.png").is_file()
+
+
+@pytest.mark.slow
+def test_who_has_read_enough_hears_of_no_error(tmp_path):
+    Image.fromarray(ASTRONAUT).save(tmp_path / "a.png")
+    command_line = [sys.executable, "-m", "fer_utils", "a.png", "--json", "-"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command_line, cwd=tmp_path, **pipes) as program:
+        program.stdout.close()
+        assert program.stderr.read() == b""
+    assert program.returncode == 141

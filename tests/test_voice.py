@@ -33,6 +33,7 @@ SENTENCES = {
     "_no_probabilities",
     "_unknown_shape",
     "command",
+    "early",
     "error",
     "message",
     "missing",

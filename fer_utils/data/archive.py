@@ -33,7 +33,7 @@ class Source:
         if not path.exists():
             raise FileNotFoundError(
                 f"source: nothing stands at {path}. Give the path of fer2013.csv, of a folder or "
-                "of a zip archive; the README says where to get FER2013."
+                "of a zip archive; docs/training.md says where to get FER2013."
             )
         if path.is_dir():
             self._root, self._sizes = path, _folder_sizes(path)

@@ -98,7 +98,7 @@ class Report:
         told = "" if self.opinions is None else f"\n{self.opinions}"
         return (
             f"{self.n} faces, {how}: accuracy {self.accuracy:.1%}, balanced accuracy "
-            f"{self.balanced_accuracy:.1%}, expected calibration error {self.ece:.3f}\n"
+            f"{self.balanced_accuracy:.1%},\nexpected calibration error {self.ece:.3f}\n"
             f"{self.per_emotion.round(3)}{told}"
         )
 
@@ -134,7 +134,7 @@ class OpinionReport:
                 f"balanced accuracy {self.majority.balanced_accuracy:.1%}"
             )
         return (
-            f"What people said: {most}; cross-entropy {self.cross_entropy:.3f} nats on {self.n} "
+            f"What people said: {most};\ncross-entropy {self.cross_entropy:.3f} nats on {self.n} "
             f"faces, where opinions differ by {self.entropy:.3f}"
         )
 

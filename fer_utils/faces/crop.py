@@ -34,7 +34,7 @@ def crop_face(image: ImageSource, face: FaceBox, size: int = 48) -> np.ndarray:
 
     Parameters
     ----------
-    image : str, Path, PIL.Image.Image or numpy.ndarray
+    image : str, Path, bytes, PIL.Image.Image or numpy.ndarray
         The picture in which `face` was found.
     face : FaceBox
         A face from `FaceDetector.detect`.
@@ -83,7 +83,7 @@ def crop_whole(image: ImageSource, size: int = 48) -> np.ndarray:
 
     Parameters
     ----------
-    image : str, Path, PIL.Image.Image or numpy.ndarray
+    image : str, Path, bytes, PIL.Image.Image or numpy.ndarray
         Any picture that `load_image` takes: a face cut out by a tracker, or one of FER2013.
     size : int
         Side of the crop in px.

@@ -107,7 +107,7 @@ class FaceDetector:
 
         Parameters
         ----------
-        image : str, Path, PIL.Image.Image or numpy.ndarray
+        image : str, Path, bytes, PIL.Image.Image or numpy.ndarray
             Any picture that `load_image` takes.
 
         Returns
@@ -136,7 +136,7 @@ class FaceDetector:
 
         Parameters
         ----------
-        image : str, Path, PIL.Image.Image or numpy.ndarray
+        image : str, Path, bytes, PIL.Image.Image or numpy.ndarray
             Any picture that `load_image` takes.
         faces : sequence of FaceBox
             The faces found in the picture before, which has the same size.

@@ -14,18 +14,21 @@ from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import nbformat
 import pandas as pd
-from jupyter_client.kernelspec import NoSuchKernel
-from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, DeadKernelError
-from nbconvert import HTMLExporter
-from nbformat import NotebookNode
 from tqdm.auto import tqdm
 
 from ..data.dataset import Split
+from ..extras import notebooks_extra
 from ..files import checked_target, sha256_of, write_whole
 from ..graceful_exit import mistakes_as_lines
+
+with notebooks_extra():
+    import nbformat
+    from jupyter_client.kernelspec import NoSuchKernel
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError, DeadKernelError
+    from nbconvert import HTMLExporter
+    from nbformat import NotebookNode
 
 _PACKAGES = ("fer-utils", "keras", "tensorflow", "openvino", "numpy", "scikit-learn")
 _REMOTE_IMAGE = re.compile(r"!\[([^\]]*)\]\(https?://[^)]*\)")

@@ -169,7 +169,7 @@ def faces_in(picture: ImageSource, detector: FaceDetector) -> np.ndarray:
 
     Parameters
     ----------
-    picture : str, Path, PIL.Image.Image or numpy.ndarray
+    picture : str, Path, bytes, PIL.Image.Image or numpy.ndarray
         Any picture that `load_image` takes.
     detector : FaceDetector
 

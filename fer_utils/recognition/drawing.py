@@ -120,7 +120,7 @@ def draw_faces(
 
     Parameters
     ----------
-    image : str, Path, PIL.Image.Image or numpy.ndarray
+    image : str, Path, bytes, PIL.Image.Image or numpy.ndarray
         The picture in which they were found, as `load_image` takes it; it stays as it is.
     faces : sequence of FaceEmotion
         With `box` (x, y, w, h) in px.

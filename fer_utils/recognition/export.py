@@ -166,4 +166,5 @@ def main(arguments: list[str] | None = None) -> None:
     suffix = FORMATS[args.to].suffix
     with mistakes_as_lines(parser):
         target = checked_target("--output", args.output or f"vote{suffix}", suffix)
-        print(export_vote(target, args.vote))
+        written = export_vote(target, args.vote)
+        print(written, *[written.with_suffix(".bin")] * (args.to == "openvino"), sep="\n")

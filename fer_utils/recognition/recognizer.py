@@ -247,7 +247,7 @@ class EmotionRecognizer:
 
         Parameters
         ----------
-        image : str, Path, PIL.Image.Image or numpy.ndarray
+        image : str, Path, bytes, PIL.Image.Image or numpy.ndarray
             Any picture that `load_image` takes.
         color : {"rgb", "bgr"}
             The order of an array's channels, as `load_image` takes it.
@@ -296,7 +296,7 @@ class EmotionRecognizer:
 
         Parameters
         ----------
-        images : iterable of str, Path, PIL.Image.Image or numpy.ndarray
+        images : iterable of str, Path, bytes, PIL.Image.Image or numpy.ndarray
             Any pictures that `load_image` takes, read one after the other.
         color : {"rgb", "bgr"}
             The order of the arrays' channels, as `load_image` takes it.

@@ -70,7 +70,7 @@ def show(
 
     Parameters
     ----------
-    picture : str, Path, PIL.Image.Image or numpy.ndarray
+    picture : str, Path, bytes, PIL.Image.Image or numpy.ndarray
         Any picture that `load_image` takes.
     recognizer : EmotionRecognizer, optional
         By default `EmotionRecognizer.load()`, which is loaded once.

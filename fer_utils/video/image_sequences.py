@@ -110,7 +110,7 @@ class PictureReader:
 
     Parameters
     ----------
-    pictures : iterable of VideoFrame, str, Path, PIL.Image.Image or numpy.ndarray
+    pictures : iterable of VideoFrame, str, Path, bytes, PIL.Image.Image or numpy.ndarray
         Taken one after the other.
     name : str
         What to call them.

@@ -118,10 +118,26 @@ def recognize_video(
             held_interrupt() as interrupted,
             _Results(reader, stream.emotions, video_path, table_path) as results,
         ):
-            why_early = _recognize(reader, stream, results, interrupted, progress)
-    if why_early:
-        warnings.warn(f"{why_early} The result ends there.", stacklevel=2)
+            early = _recognize(reader, stream, results, interrupted, progress)
+    if early:
+        warnings.warn(early, stacklevel=2)
     return results.rows.to_frame()
+
+
+class EndsEarlyWarning(UserWarning):
+    """A result that ends before its video does, by Ctrl-C or where the video is damaged.
+
+    Parameters
+    ----------
+    why : str
+        A sentence.
+    interrupted : bool
+        Whether Ctrl-C ended it; kept as `interrupted`.
+    """
+
+    def __init__(self, why: str, *, interrupted: bool) -> None:
+        super().__init__(f"{why} The result ends there.")
+        self.interrupted = interrupted
 
 
 def _recognize(
@@ -130,7 +146,7 @@ def _recognize(
     results: "_Results",
     interrupted: threading.Event,
     progress: bool,
-) -> str:
+) -> EndsEarlyWarning | None:
     """Fill in the results; return why they end before the video does, if they do."""
     try:
         for item in reader.read(progress=progress):
@@ -139,12 +155,13 @@ def _recognize(
             else:
                 results.add(item, stream.update(item.image, item.time_s))
             if interrupted.is_set():
-                return f"interrupted after {results.frames} frames."
+                why = f"interrupted after {results.frames} frames."
+                return EndsEarlyWarning(why, interrupted=True)
     except DamagedVideoError as error:
         if not results.frames:
             raise
-        return str(error)
-    return ""
+        return EndsEarlyWarning(str(error), interrupted=False)
+    return None
 
 
 class _Results:

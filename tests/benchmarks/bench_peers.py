@@ -7,8 +7,8 @@ that make it are printed. Processes of all take turns on the same scenes, pixels
 machine's mood is the same for all; figures are medians and their ratios to ours. A start is that
 of a fresh process, up to its first answer, the second time it is started. human runs in
 WebAssembly, where Node is there. With --before, the fer_utils of an older commit takes its turn
-too, such as `git worktree add FOLDER HEAD~1` puts there, and both recognise, draw on and write
-every frame of a video.
+too, in the environment "before", such as `git worktree add FOLDER HEAD~1` puts there, and both
+recognise, draw on and write every frame of a video.
 """
 
 import argparse
@@ -50,7 +50,6 @@ class Peer(NamedTuple):
     script: str
     words: tuple[str, ...]
     made_by: str
-    source: str = ""  # a folder whose fer_utils is used instead of the installed one
 
 
 def _python(folder: str, packages: str) -> str:
@@ -90,7 +89,6 @@ class Worker:
             stderr=log.open("w"),
             text=True,
             cwd=log.parent,
-            env=os.environ | ({"PYTHONPATH": peer.source} if peer.source else {}),
         )
 
     def ask(self, scene: dict[str, object]) -> dict[str, float]:
@@ -187,12 +185,13 @@ def main() -> None:
     parser.add_argument("--before", type=Path, help="the repository at an older commit")
     args = parser.parse_args()
     environments = args.environments.absolute()
-    peers = [peer for peer in ALL if present(peer, environments)]
+    asked = list(ALL)
+    if args.before:  # editable: an older one finds its weights in the repository alone
+        made_by = _python("{0}/before", f"-e {args.before.absolute()}")
+        asked.append(ALL[0]._replace(name=f"{OURS} of before", folder="before", made_by=made_by))
+    peers = [peer for peer in asked if present(peer, environments)]
     if OURS not in {peer.name for peer in peers}:
         parser.exit(2, "Without ours there is nothing to compare with.\n")
-    if args.before:
-        before = str(args.before.absolute())
-        peers.append(ALL[0]._replace(name=f"{OURS} of before", source=before))
     print(f"{date.today()}, {os.cpu_count()} cores of {processor()}\n")
     with tempfile.TemporaryDirectory() as folder:
         written = scenes(Path(folder))

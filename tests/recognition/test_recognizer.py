@@ -172,7 +172,7 @@ def test_bgr_arrays_are_recognised_like_rgb(recognizer):
     bgr = ASTRONAUT[..., ::-1]
     assert recognizer.recognize(bgr, color="bgr") == recognizer.recognize(ASTRONAUT)
     assert recognizer.recognize_batch([bgr], color="bgr") == [recognizer.recognize(ASTRONAUT)]
-    with pytest.raises(ValueError, match="got a path"):
+    with pytest.raises(ValueError, match="got a file"):
         recognizer.recognize_batch([bgr, "a.jpg"], color="bgr")
 
 

@@ -540,7 +540,7 @@ def test_bad_list_of_pictures(source, rows, message):
 
 
 def test_missing_path(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"nothing stands at .*nowhere\.zip.*README"):
+    with pytest.raises(FileNotFoundError, match=r"nothing stands at .*nowhere\.zip.*training\.md"):
         load(tmp_path / "nowhere.zip")
 
 

@@ -398,7 +398,7 @@ def interrupted(folder: Path, *signals: int) -> tuple[int, str, str]:
 def test_ctrl_c_ends_it_with_playable_files_and_the_table(tmp_path):
     code, out, err = interrupted(tmp_path, signal.SIGINT)
     assert code == 0, err
-    assert "UserWarning: interrupted after" in err
+    assert "EndsEarlyWarning: interrupted after" in err
     rows = int(out.split("rows ")[1])
     assert 50 <= rows < 300
     assert names_in(tmp_path) == ["clip.mp4", "out.csv", "out.mp4"]

@@ -206,6 +206,7 @@ def test_what_reads_avif_is_named_where_it_is_missing(tmp_path, monkeypatch):
     path = tmp_path / "phone.avif"
     path.write_bytes(struct.pack(">I4s4sI4s4s", 24, b"ftyp", b"mif1", 0, b"mif1", b"avif"))
     monkeypatch.setattr(features, "check", lambda name: name != "avif")
+    Image.init()  # or formats that are first asked for meanwhile would be lost afterwards
     monkeypatch.setattr(Image, "ID", [])
     message = r"phone\.avif.*Pillow is too old: pip install 'pillow>=11\.3'"
     with pytest.raises(ValueError, match=message):

@@ -66,5 +66,6 @@ def _full_box(name: str, content: bytes, version: int = 0) -> bytes:
 
 def without_heic(patch: pytest.MonkeyPatch) -> None:
     """Let Pillow know no HEIC, as without the package that reads it."""
+    Image.init()  # or formats that are first asked for meanwhile would be lost afterwards
     patch.delitem(Image.OPEN, "HEIF")
     patch.setattr(Image, "ID", [name for name in Image.ID if name != "HEIF"])

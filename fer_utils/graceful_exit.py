@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import os
+import select
 import signal
 import sys
 import threading
@@ -17,13 +18,22 @@ def mistakes_as_lines(parser: argparse.ArgumentParser, stopped: str = "Stopped."
     try:
         yield
         sys.stdout.flush()
-    except BrokenPipeError:  # whoever read the output, such as head, has had enough of it
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        parser.exit(128 + _SIGPIPE)
     except KeyboardInterrupt:
         parser.exit(128 + signal.SIGINT, f"{stopped}\n")  # the code by which shells know Ctrl-C
     except (ValueError, TypeError, OSError, ImportError) as error:
+        if isinstance(error, BrokenPipeError) and _reader_is_gone():
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            parser.exit(128 + _SIGPIPE)
         parser.exit(2, f"{parser.prog}: error: {error}\n")
+
+
+def _reader_is_gone() -> bool:
+    """Tell whether whoever read the output, such as head, has had enough of it."""
+    if not hasattr(select, "poll"):  # on Windows, where the pipe's error is told
+        return False
+    ends = select.poll()
+    ends.register(sys.stdout.fileno(), 0)
+    return any(event & select.POLLERR for _, event in ends.poll(0))
 
 
 class Stopped(KeyboardInterrupt):

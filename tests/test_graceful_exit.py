@@ -13,13 +13,15 @@ from fer_utils.graceful_exit import mistakes_as_lines
     [
         (KeyboardInterrupt(), 130, "Stopped. Go on with it."),
         (ValueError("epochs must be above 0."), 2, "fer: error: epochs must be above 0."),
+        # The output's reader is there: it is another pipe that broke.
+        (BrokenPipeError("no such pipe"), 2, "fer: error: no such pipe"),
     ],
 )
-def test_a_command_ends_with_a_line(raised, code, line, capsys):
+def test_a_command_ends_with_a_line(raised, code, line, capfd):
     parser = argparse.ArgumentParser(prog="fer")
     with pytest.raises(SystemExit) as ended, mistakes_as_lines(parser, "Stopped. Go on with it."):
         raise raised
-    assert (ended.value.code, capsys.readouterr().err) == (code, f"{line}\n")
+    assert (ended.value.code, capfd.readouterr().err) == (code, f"{line}\n")
 
 
 STOPPED_WHILE_IT_LOADS = """

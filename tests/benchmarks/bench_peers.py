@@ -80,7 +80,8 @@ class Worker:
         if peer.script.endswith(".js"):
             command = ["node", PEERS / peer.script, folder]
         else:
-            command = [folder / "bin" / "python", PEERS / peer.script, *peer.words]
+            # Isolated, or PYTHONPATH would give each of ours the same code.
+            command = [folder / "bin" / "python", "-I", PEERS / peer.script, *peer.words]
         self._log = log
         self._process = subprocess.Popen(
             [*map(str, command)],

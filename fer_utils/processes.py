@@ -1,4 +1,4 @@
-"""The process around native code: forks, the program's end, and the cores it may use.
+"""The process around native code: forks, the program's end, its cores and their instructions.
 
 The threads of OpenVINO and MediaPipe do not come along into a forked child, where whatever waits
 for them waits for ever. And a thread that is in native code when Python ends aborts the process.
@@ -11,7 +11,10 @@ import threading
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NoReturn
+
+_CPUINFO = Path("/proc/cpuinfo")
 
 _turn = threading.RLock()
 _ending = False
@@ -58,6 +61,17 @@ def usable_cores() -> int:
     if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def processor_instructions() -> set[str] | None:
+    """Return the names that Linux has for what the processor can do; None elsewhere.
+
+    Processors that list them under another word than "flags", as ARM's do, give an empty set.
+    """
+    if not _CPUINFO.is_file():
+        return None
+    with _CPUINFO.open(encoding="utf-8") as lines:
+        return set(next((line for line in lines if line.startswith("flags")), "").split())
 
 
 def _come_too_late() -> NoReturn:

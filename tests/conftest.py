@@ -1,10 +1,13 @@
 """What all tests share: a face detector, and figures without a screen, closed after each test."""
 
+import sys
+
 import matplotlib
 import matplotlib.pyplot as plt
 import pytest
 
-from fer_utils import FaceDetector
+from fer_utils import FaceDetector, openvino_runtime
+from fer_utils.network import openvino_network
 
 matplotlib.use("Agg")
 
@@ -29,3 +32,13 @@ def close_figures():
 def detector():
     with FaceDetector() as detector:
         yield detector
+
+
+@pytest.fixture
+def without_openvino(monkeypatch):
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    for cached in (openvino_runtime.openvino_core, openvino_network._tell_of_fallback):
+        cached.cache_clear()
+    yield
+    for cached in (openvino_runtime.openvino_core, openvino_network._tell_of_fallback):
+        cached.cache_clear()

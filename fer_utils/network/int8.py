@@ -18,8 +18,10 @@ import numpy as np
 from ..emotions import EMOTIONS
 from ..extras import int8_extra
 from ..files import sha256_of
+from ..openvino_runtime import openvino_core
+from ..processes import processor_instructions
 from ..quiet import quiet
-from .openvino_network import DEFAULT_SIZE, LightNetwork, openvino_core, to_graph
+from .openvino_network import DEFAULT_SIZE, LightNetwork, to_graph
 from .weights_file import read_weights
 
 MAKE_INT8 = "make it with `python -m fer_utils.evaluation --int8 --help`"
@@ -27,7 +29,6 @@ _REMEDY = f"put it back (the shipped one comes with the repository), or {MAKE_IN
 
 # As Linux names the instructions that multiply 8-bit integers and add the products up.
 _FAST_INT8 = {"amx_int8", "avx512_vnni", "avx_vnni"}
-_CPUINFO = Path("/proc/cpuinfo")
 
 
 class Int8File(NamedTuple):
@@ -120,10 +121,8 @@ def has_fast_int8() -> bool:
     OpenVINO says that of every processor. Linux lists the instructions; elsewhere those for
     bfloat16, of which OpenVINO tells, stand for them: no x86 processor has these without VNNI.
     """
-    if _CPUINFO.is_file():
-        with _CPUINFO.open(encoding="utf-8") as lines:
-            flags = next((line for line in lines if line.startswith("flags")), "")
-        return not _FAST_INT8.isdisjoint(flags.split())
+    if (instructions := processor_instructions()) is not None:
+        return not _FAST_INT8.isdisjoint(instructions)
     with suppress(ImportError):
         capabilities = openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         return "BF16" in capabilities and platform.machine().lower() in ("amd64", "x86_64")

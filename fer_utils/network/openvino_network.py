@@ -7,7 +7,6 @@ must not import, so the graph is built by hand here.
 
 import functools
 import os
-import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,9 +16,8 @@ import numpy as np
 
 from ..argument_checks import checked_whole_number
 from ..emotions import EMOTIONS
+from ..openvino_runtime import compiled, openvino_core
 from ..processes import keep_in_children, native_call, usable_cores
-from ..quiet import quiet
-from .compiled_cache import compiled
 from .vgg_plan import (
     LARGEST_SIZE,
     NORM_EPSILON,
@@ -276,20 +274,6 @@ def _tell_of_fallback(reason: str) -> None:
         "and runs slower. For full speed: pip install -r requirements.txt",
         stacklevel=4,
     )
-
-
-@functools.cache
-def openvino_core() -> Any:
-    """Return OpenVINO, kept from reporting its use.
-
-    As it is imported, it tells a server so, with the help of a package of its own for that. It
-    does without where that package is missing, and None in `sys.modules` stands for missing.
-    """
-    sys.modules.setdefault("openvino_telemetry", None)
-    with quiet():
-        import openvino
-
-        return openvino.Core()
 
 
 def compute_file(path: Path, images: np.ndarray) -> np.ndarray:

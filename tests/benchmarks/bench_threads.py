@@ -19,8 +19,9 @@ import numpy as np
 
 from fer_utils import SoftVote
 from fer_utils.files import SAVED_MODELS
-from fer_utils.network.openvino_network import openvino_core, to_graph
+from fer_utils.network.openvino_network import to_graph
 from fer_utils.network.weights_file import read_weights
+from fer_utils.openvino_runtime import openvino_core
 from fer_utils.processes import usable_cores
 
 ROUNDS, WARM_UPS = 60, 5

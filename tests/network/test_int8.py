@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fer_utils import EMOTIONS, EmotionRecognizer, SoftVote
+from fer_utils import EMOTIONS, EmotionRecognizer, SoftVote, processes
 from fer_utils.files import SAVED_MODELS, sha256_of
-from fer_utils.network import int8, vote
+from fer_utils.network import vote
 from fer_utils.network.int8 import Int8Network, has_fast_int8, write_int8
 from fer_utils.network.vote import SHIPPED_VOTE, read_vote, write_vote
 
@@ -88,7 +88,7 @@ def test_where_the_processor_is_quick_at_it_the_copy_votes_unless_told_otherwise
 def test_where_it_is_slow_the_networks_vote_and_the_copy_is_refused(vote_file, monkeypatch, flags):
     cpuinfo = vote_file.with_name("cpuinfo")
     cpuinfo.write_text(f"processor : 0\nflags : fpu {flags}\n")
-    monkeypatch.setattr(int8, "_CPUINFO", cpuinfo)
+    monkeypatch.setattr(processes, "_CPUINFO", cpuinfo)
     has_fast_int8.cache_clear()
     try:
         with warnings.catch_warnings(action="error"):

@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 
 from fer_utils import EMOTIONS, EmotionRecognizer, FaceDetector, SoftVote, build_vgg
-from fer_utils.network import openvino_network
 from fer_utils.network.openvino_network import LightNetwork, load_network
 from fer_utils.network.vgg import at_size
 from fer_utils.network.vgg_plan import LARGEST_SIZE, SMALLEST_SIZE
@@ -192,16 +191,6 @@ def test_it_is_pickled_from_any_folder(weights_file, monkeypatch):
 def test_another_checksum_is_refused(weights_file):
     with pytest.raises(ValueError, match="its SHA-256 is not 0123"):
         load_network(weights_file, "0123")
-
-
-@pytest.fixture
-def without_openvino(monkeypatch):
-    monkeypatch.setitem(sys.modules, "openvino", None)
-    for cached in (openvino_network.openvino_core, openvino_network._tell_of_fallback):
-        cached.cache_clear()
-    yield
-    for cached in (openvino_network.openvino_core, openvino_network._tell_of_fallback):
-        cached.cache_clear()
 
 
 @pytest.mark.usefixtures("without_openvino")

@@ -8,8 +8,9 @@ import warnings
 import numpy as np
 import pytest
 
+from fer_utils import openvino_runtime
 from fer_utils.files import SAVED_MODELS
-from fer_utils.network import compiled_cache, openvino_network
+from fer_utils.network import openvino_network
 from fer_utils.network.openvino_network import LightNetwork
 
 WEIGHTS, OTHER = sorted(SAVED_MODELS.glob("*.weights.h5"))
@@ -19,7 +20,7 @@ FACES = np.random.default_rng(0).integers(0, 256, (2, 48, 48), dtype=np.uint8)
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("FER_CACHE_DIR", str(tmp_path / "cache"))
-    compiled_cache._warn.cache_clear()
+    openvino_runtime._warn.cache_clear()
     return tmp_path / "cache" / "networks"
 
 
@@ -85,7 +86,7 @@ def test_each_size_and_precision_is_kept_for_itself_and_few_in_all(folder):
     assert np.array_equal(LightNetwork(WEIGHTS, 40, "f32")(small), told[40])
     for size in range(34, 40):
         LightNetwork(WEIGHTS, size)
-    assert len(list(folder.iterdir())) == compiled_cache._KEPT
+    assert len(list(folder.iterdir())) == openvino_runtime._KEPT
 
 
 LOAD = """

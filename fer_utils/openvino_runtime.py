@@ -1,11 +1,12 @@
-"""A cache of compiled networks in the user's cache folder: a second start takes them from there.
+"""OpenVINO: kept from reporting its use, and what it has compiled, kept for the next start.
 
-OpenVINO's own cache would still have the weights read and the graph built, which takes longer than
-to compile it, and it trusts what it finds.
+The cache lies in the user's cache folder. OpenVINO's own would still have the weights read and the
+graph built, which takes longer than to compile it, and it trusts what it finds.
 """
 
 import hashlib
 import os
+import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Mapping
@@ -14,8 +15,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ..files import cache_dir
-from ..processes import native_call
+from .files import cache_dir
+from .processes import native_call
+from .quiet import quiet
 
 # The shipped networks, and a few others; each is about twice as large as its weights file.
 _KEPT = 6
@@ -23,6 +25,20 @@ _DEVICE = "CPU"
 # What a network compiled for one machine may lack on another that shares the home folder.
 _OF_THE_MACHINE = ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")
 _DIGEST_BYTES = hashlib.sha256().digest_size
+
+
+@cache
+def openvino_core() -> Any:
+    """Return OpenVINO, kept from reporting its use.
+
+    As it is imported, it tells a server so, with the help of a package of its own for that. It
+    does without where that package is missing, and None in `sys.modules` stands for missing.
+    """
+    sys.modules.setdefault("openvino_telemetry", None)
+    with quiet():
+        import openvino
+
+        return openvino.Core()
 
 
 def compiled(core: Any, build: Callable[[], Any], settings: Mapping[str, Any], *key: object) -> Any:

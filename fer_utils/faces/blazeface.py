@@ -252,22 +252,52 @@ def _release(process: int, threads: ThreadPoolExecutor, detectors: Iterable[Any]
 def _to_face_boxes(
     detections: Iterable[Any], view: View, picture_size: tuple[int, int]
 ) -> list[FaceBox]:
-    faces = (_to_face_box(detection, view, picture_size) for detection in detections)
+    faces = []
+    for detection in detections:
+        found = detection.bounding_box
+        box = (found.origin_x, found.origin_y, found.width, found.height)
+        shares = np.array([(point.x, point.y) for point in detection.keypoints])
+        points = shares * view.pixels.shape[1::-1]
+        score = float(detection.categories[0].score)
+        faces.append(to_face_box(box, score, points, view, picture_size))
     return [face for face in faces if face]
 
 
-def _to_face_box(detection: Any, view: View, picture_size: tuple[int, int]) -> FaceBox | None:
-    """Bring a detection into the picture's px and clip it; None if its box is all outside."""
-    box = detection.bounding_box
-    x, y = box.origin_x, box.origin_y
-    corners = view.to_picture(np.array([(x, y), (x + box.width, y + box.height)]))
+def to_face_box(
+    box: tuple[int, int, int, int],
+    score: float,
+    points: np.ndarray,
+    view: View,
+    picture_size: tuple[int, int],
+) -> FaceBox | None:
+    """Bring what was found in a view into the picture's px and clip its box.
+
+    Parameters
+    ----------
+    box : tuple of int
+        (x, y, width, height) in px of the view.
+    score : float
+        0-1.
+    points : ndarray, shape (6, 2)
+        (x, y) of each name in `KEYPOINTS`, in px of the view.
+    view : View
+        Where it was found.
+    picture_size : tuple of int
+        (width, height) in px.
+
+    Returns
+    -------
+    FaceBox or None
+        None if the box lies outside the picture.
+    """
+    x, y, width, height = box
+    corners = view.to_picture(np.array([(x, y), (x + width, y + height)]))
     (left, top), (right, bottom) = np.rint(corners.clip(0, picture_size)).astype(int).tolist()
     if right <= left or bottom <= top:
         return None
-    shares = np.array([(point.x, point.y) for point in detection.keypoints])
-    points = view.to_picture(shares * view.pixels.shape[1::-1])
+    in_picture = map(tuple, view.to_picture(points).tolist())
     return FaceBox(
         box=(left, top, right - left, bottom - top),
-        score=float(detection.categories[0].score),
-        keypoints=dict(zip(KEYPOINTS, map(tuple, points.tolist()), strict=True)),
+        score=score,
+        keypoints=dict(zip(KEYPOINTS, in_picture, strict=True)),
     )

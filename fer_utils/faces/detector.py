@@ -1,10 +1,9 @@
-"""The face detector: looks at a picture with MediaPipe and returns the faces found."""
+"""The face detector: looks at a picture and its parts, and returns the faces found."""
 
 import math
 import os
 import warnings
-from collections.abc import Sequence
-from itertools import chain
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from PIL import Image
@@ -14,6 +13,7 @@ from ..images import ImageSource, load_image
 from ..processes import usable_cores
 from .blazeface import Viewer, metrics_warning, read_detector_file
 from .boxes import FaceBox, is_same_face, merge_faces, overlap
+from .tile_viewer import TileViewer, tile_viewer
 from .views import VIEW_PX, View, shrink, tiles, window_around
 
 # Lower scores make faces of the cat and the flower among the photographs that scikit-image and
@@ -45,9 +45,10 @@ class FaceDetector:
     the whole picture and, if that is large, at overlapping tiles of it, at several scales. A
     face counts when it is seen again in a closer look at its own surroundings, which places its
     eyes and its mouth more precisely. What share of the faces of each size is found that way,
-    tests/benchmarks/bench_detection.py prints. Close it with `close`, or use it in a ``with``
-    statement. Pickled and copied, it is its settings, and is made anew from them; so it is in a
-    forked child.
+    tests/benchmarks/bench_detection.py prints. Where OpenVINO is installed and quick at it, it
+    computes the same for all tiles at once. Close the detector with `close`, or use it in a
+    ``with`` statement. Pickled and copied, it is its settings, and is made anew from them; so it
+    is in a forked child.
 
     Parameters
     ----------
@@ -101,6 +102,8 @@ class FaceDetector:
             warnings.warn(warning, stacklevel=2)
         self.min_score = checked_share("min_score", min_score)
         self._viewer: Viewer | None = self._new_viewer()
+        # Made for the first large picture.
+        self._tile_viewer: TileViewer | Viewer | None = None
 
     def detect(self, image: ImageSource) -> list[FaceBox]:
         """Find the faces in a picture.
@@ -167,7 +170,7 @@ class FaceDetector:
         """Free the detector's memory. Closing twice does no harm."""
         if self._viewer is not None:
             self._viewer.close()
-            self._viewer = None
+            self._viewer = self._tile_viewer = None
 
     def __enter__(self) -> "FaceDetector":
         return self
@@ -187,8 +190,15 @@ class FaceDetector:
         self.__init__(**state)
 
     def _new_viewer(self) -> Viewer:
-        worth_a_look = min(_WORTH_A_LOOK, self.min_score)
-        return Viewer(read_detector_file(), worth_a_look, self._threads or usable_cores())
+        return Viewer(read_detector_file(), self._worth_a_look, self._cores)
+
+    @property
+    def _worth_a_look(self) -> float:
+        return min(_WORTH_A_LOOK, self.min_score)
+
+    @property
+    def _cores(self) -> int:
+        return self._threads or usable_cores()
 
     def _refuse_if_closed(self) -> None:
         if self._viewer is None:
@@ -197,7 +207,7 @@ class FaceDetector:
     def _open(self, image: ImageSource) -> Image.Image:
         self._refuse_if_closed()
         if self._viewer.process != os.getpid():  # in a forked child
-            self._viewer = self._new_viewer()
+            self._viewer, self._tile_viewer = self._new_viewer(), None
         return Image.fromarray(load_image(image))
 
     def _look_everywhere(self, picture: Image.Image) -> tuple[list[FaceBox], list[FaceBox]]:
@@ -206,12 +216,20 @@ class FaceDetector:
         The latter may show a face several times.
         """
         finest = self._finest_scale(max(picture.size))
-        views = chain([_whole(picture)], tiles(picture, finest) if finest else [])
-        (_, in_whole), *in_tiles = self._viewer.look(views, picture.size)
+        ((_, in_whole),) = self._viewer.look([_whole(picture)], picture.size)
         doubtful = [face for face in in_whole if face.score < self.min_score]
-        for tile, faces in in_tiles:
-            doubtful += [face for face in faces if _fits_in_tile(face, tile)]
+        if finest:
+            for tile, faces in self._look_at(tiles(picture, finest), picture.size):
+                doubtful += [face for face in faces if _fits_in_tile(face, tile)]
         return self._clear(in_whole), doubtful
+
+    def _look_at(
+        self, some_tiles: Iterable[View], picture_size: tuple[int, int]
+    ) -> list[tuple[View, list[FaceBox]]]:
+        """Find the faces in tiles: all at once where that is quicker, else one by one."""
+        viewer = self._tile_viewer or tile_viewer(self._worth_a_look, self._cores) or self._viewer
+        self._tile_viewer = viewer
+        return viewer.look(some_tiles, picture_size)
 
     def _clear(self, faces: Sequence[FaceBox]) -> list[FaceBox]:
         return [face for face in faces if face.score >= self.min_score]

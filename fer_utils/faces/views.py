@@ -80,7 +80,8 @@ def window_around(box: Window, times: float, picture_size: tuple[int, int]) -> W
 def tiles(picture: Image.Image, finest: int) -> Iterator[View]:
     """Cover an RGB picture with tiles, shrunk `finest` times, then 2, 4, ... times as much.
 
-    It ends before a tile would show all of the picture.
+    It ends before a tile would show all of the picture. Each is square; where the shrunk picture
+    is less high or wide than that, it stands in the middle of black, as MediaPipe would set it.
 
     Parameters
     ----------
@@ -99,8 +100,11 @@ def _cut(pixels: np.ndarray, scale: int) -> Iterator[View]:
     height, width = pixels.shape[:2]
     for y in starts(height):
         for x in starts(width):
-            tile = np.ascontiguousarray(pixels[y : y + VIEW_PX, x : x + VIEW_PX])
-            yield View(tile, np.array([x, y]) * scale, np.array([scale, scale]))
+            shown = pixels[y : y + VIEW_PX, x : x + VIEW_PX]
+            top, left = ((VIEW_PX - side) // 2 for side in shown.shape[:2])
+            tile = np.zeros((VIEW_PX, VIEW_PX, 3), np.uint8)
+            tile[top : top + shown.shape[0], left : left + shown.shape[1]] = shown
+            yield View(tile, np.array([x - left, y - top]) * scale, np.array([scale, scale]))
 
 
 def starts(length: int) -> list[int]:

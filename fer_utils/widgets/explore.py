@@ -1,5 +1,6 @@
 """Dropdowns, sliders and photos in a notebook, and below them a result that follows them."""
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -29,8 +30,8 @@ def explore(
     **choices : sequence, mapping or ipywidgets.Widget
         Under the names of the function's arguments: what a dropdown offers, in the form that
         `ipywidgets.Dropdown` takes; a widget with a `value`, such as
-        ``ipywidgets.FloatSlider(0.5, max=1)``; or a `PictureInput`, whose `image` is chosen: None
-        until a picture arrives.
+        ``ipywidgets.FloatSlider(0.5, max=1)``; or a `PictureInput`, whose `image` is chosen. Until
+        a picture arrives, `draw` is called without it; one that cannot do without is not called.
 
     Raises
     ------
@@ -58,7 +59,13 @@ def explore(
     controls = {name: _control(name, choice) for name, choice in choices.items()}
 
     def result() -> Any:
-        chosen = {name: getattr(control, _trait(control)) for name, control in controls.items()}
+        chosen = {
+            name: getattr(control, _trait(control))
+            for name, control in controls.items()
+            if not (isinstance(control, PictureInput) and control.image is None)
+        }
+        if len(chosen) < len(controls) and not _can_be_called(draw, chosen):
+            return Markdown("The result appears here when the picture arrives.")
         return _displayable(draw(**chosen))
 
     for name, control in controls.items():  # in no box: in Colab a PictureInput shows up only so
@@ -68,6 +75,14 @@ def explore(
     shown = display(result(), display_id=True)
     for control in controls.values():
         control.observe(lambda _: shown.update(result()), _trait(control))
+
+
+def _can_be_called(draw: Callable[..., Any], arguments: Mapping[str, Any]) -> bool:
+    try:
+        inspect.signature(draw).bind(**arguments)
+    except TypeError:
+        return False
+    return True
 
 
 def _control(name: str, choice: Any) -> ipywidgets.Widget:

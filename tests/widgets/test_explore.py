@@ -17,9 +17,11 @@ CELLS = {
     "fer.explore(lambda size: plt.subplots(figsize=(size, 1))[1], size=slider)",
     "figures": "fer.explore(lambda n: plt.subplots(1, n, figsize=(2, 1))[1], n=[2])",
     "photo": "own = fer.PictureInput()\n"
-    "fer.explore(lambda picture: 'none' if picture is None else f'{picture.shape}', picture=own)",
-    "photos": "fer.explore(lambda before, as_it_is: 'none', "
+    "fer.explore(lambda picture='none': getattr(picture, 'shape', picture), picture=own)",
+    "photos": "fer.explore(lambda before, as_it_is: 'both', "
     "before=fer.PictureInput(), as_it_is=fer.PictureInput())",
+    "default": "fer.explore(lambda before='none': before, before=fer.PictureInput())",
+    "no choice": "fer.explore(lambda emotion: f'{emotion}', emotion={'any': None, 'happy': 1})",
     "arrives": "own.set_trait('image', np.zeros((4, 5, 3), np.uint8))",
 }
 
@@ -55,15 +57,21 @@ def test_axes_are_shown_once_by_their_figure(answers):
 
 def test_the_result_follows_a_photo(answers):
     _, result = answers["photo"]
-    assert result["text/markdown"] == "(4, 5, 3)"
+    assert result["text/plain"] == "(4, 5, 3)"
     assert answers["arrives"] == []
 
 
 def test_several_photos_have_their_names_above_them(answers):
-    before, one, as_it_is, two, _ = answers["photos"]
+    before, one, as_it_is, two, waits = answers["photos"]
     assert [name["text/markdown"] for name in (before, as_it_is)] == ["**before**", "**as it is**"]
     assert WIDGET in one
     assert WIDGET in two
+    assert waits["text/markdown"] == "The result appears here when the picture arrives."
+
+
+def test_until_a_photo_arrives_a_default_is_drawn_and_none_may_be_a_choice(answers):
+    assert answers["default"][-1]["text/markdown"] == "none"
+    assert answers["no choice"][-1]["text/markdown"] == "None"
 
 
 @pytest.mark.parametrize(

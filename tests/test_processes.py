@@ -19,6 +19,7 @@ BEGIN = """
 import os, signal, sys, threading, time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
+from PIL import Image
 from fer_utils import EmotionRecognizer
 
 signal.alarm(600)
@@ -26,6 +27,8 @@ recognizer = EmotionRecognizer.load()
 portrait = sys.argv[1]
 faces = recognizer.recognize(portrait)
 assert len(faces) == 1
+large = Image.open(portrait).resize((1024, 1200))  # looked at in tiles
+assert len(recognizer.recognize(large)) == 1
 """
 
 
@@ -53,6 +56,7 @@ def closes():
 
 def recognises():
     (found,) = recognizer.recognize(portrait)
+    assert len(recognizer.recognize(large)) == 1
     return 5 if (found.box, found.top) == (faces[0].box, faces[0].top) else 6
 
 for _ in range(2):
@@ -88,6 +92,7 @@ def recognise_without_end():
     begun.wait()
     while True:
         assert len(recognizer.recognize(portrait)) == 1
+        assert len(recognizer.recognize(large)) == 1
 for _ in range(3):
     threading.Thread(target=recognise_without_end, daemon=True).start()
 begun.wait()

@@ -118,6 +118,7 @@ from fer_utils import FaceDetector
 
 with FaceDetector() as detector:
     assert detector.detect(astronaut())
+    assert detector.detect(astronaut().repeat(3, axis=0).repeat(3, axis=1))  # in tiles
 assert "tensorflow" not in sys.modules
 """
 CONNECT = (

@@ -10,6 +10,8 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -74,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--draw", action="store_true", help="also write them with the faces drawn on, here")
     add("-o", "--output", metavar="PATH", help="where to draw: a file for one, a folder for more")
     add("--csv", metavar="FILE", help="write the table with all its columns; - prints it")
-    add("--json", metavar="FILE", help="write all faces as JSON; - prints it")
+    add("--json", metavar="FILE", help="write the faces of each picture, or frame; - prints it")
     add("--min-confidence", type=float, default=0.0, metavar="SHARE", help='else "unsure", 0 to 1')
     add("--thorough", action="store_true", help="find smaller faces, in more time")
     add("--threads", type=int, metavar="N", help="how many cores to keep busy; by default all")
@@ -148,7 +150,7 @@ def _recognize_video(args: argparse.Namespace) -> int:
         )
     for warning in noted:
         print(warning.message, file=sys.stderr)
-    _print(args, table, lambda: table.to_dict("records"))
+    _print(args, table, lambda: _records_of_frames(table))
     _say(args.csv, args.json, output)
     early = [each.message for each in noted if isinstance(each.message, EndsEarlyWarning)]
     if not early:
@@ -257,6 +259,31 @@ def _to_records(faces: FaceList) -> list[dict[str, Any]]:
         }
         for place, face in enumerate(faces)
     ]
+
+
+def _records_of_frames(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Give the frames that show a face as pictures are given, each with its faces."""
+    emotions = [name.removeprefix("p_") for name in table if name.startswith("p_")]
+    frame = itemgetter("source", "frame", "time_s")
+    return [
+        {
+            **dict(zip(("source", "frame", "time_s"), of_one, strict=True)),
+            "faces": [_record_of_row(row, emotions) for row in rows],
+        }
+        for of_one, rows in groupby(table.to_dict("records"), key=frame)
+    ]
+
+
+def _record_of_row(row: dict[str, Any], emotions: Sequence[str]) -> dict[str, Any]:
+    return {
+        "face": row["face_id"] + 1,
+        "label": row["label"],
+        "top": row["top"],
+        "confidence": row[f"p_{row['top']}"],
+        "box": [row[side] for side in "xywh"],
+        "emotions": {name: row[f"p_{name}"] for name in emotions},
+        "raw_emotions": {name: row[f"raw_{name}"] for name in emotions},
+    }
 
 
 def _print(

@@ -137,9 +137,25 @@ def test_a_video_gives_a_table_and_a_video(run, tmp_path):
     code, out, err = run("film.mp4", "-o", "out.mp4", "--csv", "out.csv")
     assert (code, err) == (0, "")
     assert out.splitlines()[0].split()[:2] == ["source", "face"]
-    assert re.match(r"\S*film\.mp4 +1 ", out.splitlines()[1])
-    assert len(pd.read_csv("out.csv")) == 5
+    assert re.match(r" *film\.mp4 +1 ", out.splitlines()[1])
+    assert pd.read_csv("out.csv")["source"].tolist() == ["film.mp4"] * 5
     assert Path("out.mp4").stat().st_size > 1000
+
+
+def test_the_json_of_a_video_has_the_shape_of_that_of_pictures(run, pair):
+    write_video([NOBODY[:240, :320], pair[:240, :320], pair[:240, :320]], "film.mp4", fps=2)
+    _, out, _ = run("film.mp4", "--csv", "out.csv", "--json", "-")
+    _, picture, _ = run("pair.png", "--json", "-")
+    frames, table = json.loads(out), pd.read_csv("out.csv")
+    assert [frame["source"] for frame in frames] == ["film.mp4"] * len(frames)
+    assert [(each["frame"], each["time_s"]) for each in frames] == [(1, 0.5), (2, 1.0)]
+    faces = [face for frame in frames for face in frame["faces"]]
+    assert [face["face"] for face in faces] == (table["face_id"] + 1).tolist()
+    assert [face["box"] for face in faces] == table[[*"xywh"]].values.tolist()
+    happy = {kind: [face[kind]["happy"] for face in faces] for kind in ("emotions", "raw_emotions")}
+    assert happy["emotions"] == pytest.approx(table["p_happy"].tolist())
+    assert happy["raw_emotions"] == pytest.approx(table["raw_happy"].tolist())
+    assert json.loads(picture)[0]["faces"][0].keys() - faces[0].keys() == {"detection_score"}
 
 
 @pytest.mark.parametrize(

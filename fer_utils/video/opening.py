@@ -37,7 +37,7 @@ class Opened:
     container : av.container.InputContainer
         What it holds.
     name : str
-        What to call it; of an address without the user's name and password.
+        What to call it: a path as it was given; an address without the user's name and password.
     file : Path or binary file object, optional
         Where it lies; None for cameras and addresses.
     """
@@ -78,7 +78,7 @@ def open_source(source: object) -> Opened:
         path = checked_path(source)
         if path.is_char_device():
             return _open_camera(str(path))
-        return Opened(_open_file(str(path), str(path)), str(path), path)
+        return Opened(_open_file(str(path), str(source)), str(source), path)
     if hasattr(source, "__index__") and not isinstance(source, bool):
         return _open_camera(_camera_of_number(operator.index(source)))
     file = _checked_file(source)

@@ -77,12 +77,12 @@ def recognize_video(
     Returns
     -------
     pandas.DataFrame
-        One row a face and frame, in the order of time. Columns source; frame, from 0; time_s,
-        in seconds from the start; face_id, the same while a face stays in view; x, y, w, h in
-        px; p_angry to p_neutral, 0-1, smoothed over time; raw_angry to raw_neutral, of the
-        frame alone; top, the steady emotion; label, top or "unsure". It is all that grows with
-        the video: by less than 200 bytes a row while the video is read, about twice that as a
-        table at the end.
+        One row a face and frame, in the order of time. Columns source, a path as it was given;
+        frame, from 0; time_s, in seconds from the start; face_id, the same while a face stays in
+        view; x, y, w, h in px; p_angry to p_neutral, 0-1, smoothed over time; raw_angry to
+        raw_neutral, of the frame alone; top, the steady emotion; label, top or "unsure". It is
+        all that grows with the video: by less than 200 bytes a row while the video is read, about
+        twice that as a table at the end.
 
     Raises
     ------

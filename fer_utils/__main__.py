@@ -21,7 +21,7 @@ from tqdm import tqdm
 from .files import VIDEO_SUFFIXES, checked_target, unwritable_as_value_error, write_whole
 from .graceful_exit import mistakes_as_lines
 from .images import UnreadableImageError, load_image
-from .recognition.drawing import SAVED_SUFFIXES, draw_faces, face_number
+from .recognition.drawing import SAVED_SUFFIXES, draw_faces, face_number, is_drawn
 from .recognition.folder import list_pictures
 from .recognition.recognizer import EmotionRecognizer, FaceList
 from .recognition.short_view import short_view
@@ -67,6 +67,8 @@ def _parser() -> argparse.ArgumentParser:
         usage="%(prog)s [options] PICTURE|FOLDER|VIDEO ...\n       %(prog)s COMMAND [--help]",
         description="Find the faces in pictures or in a video, and tell their emotions.",
         epilog=f"commands:\n{commands}\n\nA file that is named as a command: ./check\n"
+        "In a folder, pictures that fer itself has drawn are counted and left out, by a mark in\n"
+        "their metadata; to have one read, name it.\n"
         "Ends with 0; with 1 if a picture, or a part of a video, cannot be read; with 2 if\n"
         "nothing can be done; with 130 if Ctrl-C ends it.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -165,10 +167,13 @@ class _Job(NamedTuple):
 
 
 def _recognize(args: argparse.Namespace) -> int:
-    jobs = _jobs(args)
+    jobs, left_out = _jobs(args)
+    if left_out:
+        print(f"Left out, as drawn by fer: {left_out}. To have one read, name it.", file=sys.stderr)
     if not jobs:
         raise ValueError(
-            f"There is no picture in {', '.join(args.sources)}. Videos are named one at a time."
+            f"There is no {'other ' * bool(left_out)}picture in {', '.join(args.sources)}. Videos "
+            "are named one at a time."
         )
     recognizer = _recognizer(args)
     found: dict[str, FaceList] = {}
@@ -199,8 +204,11 @@ def _recognize(args: argparse.Namespace) -> int:
     return _SOME_UNREADABLE if unreadable else _DONE
 
 
-def _jobs(args: argparse.Namespace) -> list[_Job]:
-    """List the pictures, each with the file to draw it to; refuse files that would be lost."""
+def _jobs(args: argparse.Namespace) -> tuple[list[_Job], int]:
+    """List the pictures, each with the file to draw it to; refuse files that would be lost.
+
+    Folders are read without what was drawn into them before; the number tells how many those are.
+    """
     single = len(args.sources) == 1 and not Path(args.sources[0]).is_dir()
     to_folder = args.output and (args.output.endswith(_SEPARATORS) or Path(args.output).is_dir())
     if args.output and not (single or to_folder) and args.output.lower().endswith(SAVED_SUFFIXES):
@@ -208,10 +216,14 @@ def _jobs(args: argparse.Namespace) -> list[_Job]:
             f"--output must name a folder where several pictures are drawn, got {args.output!r}."
         )
     jobs = []
+    left_out = 0
     for source in map(Path, dict.fromkeys(args.sources)):
         if source.is_dir():
             folder = Path(args.output or f"{source.resolve().name}_faces")
-            inside = [(str(source / p.name), p.path, p.name) for p in list_pictures(source)]
+            listed = list_pictures(source)
+            pictures = [picture for picture in listed if not is_drawn(picture.path)]
+            left_out += len(listed) - len(pictures)
+            inside = [(str(source / p.name), p.path, p.name) for p in pictures]
         else:
             folder = Path(args.output or ".")
             inside = [(str(source), source, source.name)]
@@ -227,7 +239,7 @@ def _jobs(args: argparse.Namespace) -> list[_Job]:
                 drawn = folder / plain.with_name(f"{plain.stem}{ending}{suffix}")
             jobs.append(_Job(name, path, drawn))
     _check_targets(jobs)
-    return jobs
+    return jobs, left_out
 
 
 def _check_targets(jobs: Sequence[_Job]) -> None:

@@ -92,6 +92,22 @@ def test_a_folder_is_drawn_as_it_is_laid_out(run, tmp_path):
     assert "error" in gone
 
 
+def test_what_it_drew_is_no_picture_of_the_folder(run, pair):
+    Image.fromarray(NOBODY).save("cat_faces.png")  # the user's own, whatever its name
+    first = run(".", "--draw", "-o", "drawn")
+    assert first[2] == ""
+    for name in ("pair.png", "pair.jpg", "pair.webp"):
+        run("pair.png", "-o", f"drawn/by_name_{name}")
+    code, out, err = run(".", "--draw", "-o", "drawn")
+    assert (code, out) == first[:2]
+    assert err == "Left out, as drawn by fer: 5. To have one read, name it.\n"
+    code, out, err = run(str(Path("drawn/by_name_pair.webp")))
+    assert (code, err, out.count("by_name_pair.webp")) == (0, "", 2)
+    code, out, err = run("drawn")
+    assert (code, out) == (2, "")
+    assert "There is no other picture in drawn." in err
+
+
 def test_csv_and_json_can_be_printed(run, pair):
     _, out, _ = run("pair.png", "--csv", "-")
     assert out.splitlines()[0].startswith("source,frame,time_s,face_id,x,y,w,h,p_angry")

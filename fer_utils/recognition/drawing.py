@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from PIL import Image, ImageColor, ImageDraw, ImageFont
+from PIL import ExifTags, Image, ImageColor, ImageDraw, ImageFont
 
 from ..emotions import UNSURE, colors_of, ink_on, label_color
 from ..files import checked_target, unwritable_as_value_error, write_whole
 from ..images import ColorOrder, ImageSource, check_rgb, load_image
 
 SAVED_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+# In the metadata of what is saved: file names may change, and may be those of others.
+_MARK = "fer_utils: faces drawn"
 # The longer side of what notebooks show, and keep, of a larger picture.
 _SHOWN_PX = 1280
 # A dash of an unsure face's box, and the gap after it, as multiples of the line's thickness.
@@ -63,6 +65,9 @@ class DrawnPicture(np.ndarray):
     def save(self, path: str | Path) -> Path:
         """Write the picture to a file; one that is there already is replaced.
 
+        Its metadata (EXIF, Software) say that faces are drawn on it: by that, the command ``fer``
+        leaves it out when it is given the folder.
+
         Parameters
         ----------
         path : str or Path
@@ -93,8 +98,10 @@ class DrawnPicture(np.ndarray):
         target = checked_target("path", path, *SAVED_SUFFIXES)
         check_rgb(self)
         picture = Image.fromarray(self)
+        exif = Image.Exif()
+        exif[ExifTags.Base.Software] = _MARK
         with unwritable_as_value_error(target, "path"):
-            write_whole(target, lambda temporary: picture.save(temporary, quality=95))
+            write_whole(target, lambda temporary: picture.save(temporary, quality=95, exif=exif))
         return target
 
     # No _repr_png_: notebooks give such a picture no words for those who cannot see it.
@@ -107,6 +114,18 @@ class DrawnPicture(np.ndarray):
         shown.thumbnail((_SHOWN_PX, _SHOWN_PX))
         words = "The picture, with a box and a label at each face that was found"
         return f'<img alt="{words}" style="max-width:100%" src="{png_address(shown)}">'
+
+
+def is_drawn(path: Path) -> bool:
+    """Tell a file that `DrawnPicture.save` wrote, under whatever name; its pixels are not read."""
+    if not (path.suffix.lower() in SAVED_SUFFIXES and path.is_file()):  # a pipe would never end
+        return False
+    try:
+        with Image.open(path) as image:
+            return _MARK.encode() in image.info.get("exif", b"")
+    # On damaged bytes Pillow raises nearly anything, and who reads the picture tells it.
+    except Exception:
+        return False
 
 
 def draw_faces(

@@ -10,7 +10,13 @@ from skimage.color import deltaE_ciede2000, rgb2lab
 
 from fer_utils.emotions import EMOTIONS, LABEL_COLORS, ink_on
 from fer_utils.images import load_image
-from fer_utils.recognition.drawing import SAVED_SUFFIXES, caption, draw_faces, face_number
+from fer_utils.recognition.drawing import (
+    SAVED_SUFFIXES,
+    caption,
+    draw_faces,
+    face_number,
+    is_drawn,
+)
 from fer_utils.recognition.recognizer import FaceEmotion
 from fer_utils.video.stream import TrackedFace
 
@@ -175,6 +181,19 @@ def test_what_was_drawn_is_saved_whole(tmp_path, suffix):
     saved = load_image(tmp_path / f"out{suffix}").astype(int)
     assert np.abs(saved - drawn).mean() < 4
     assert [path.name for path in tmp_path.iterdir()] == [f"out{suffix}"]
+
+
+@pytest.mark.parametrize("suffix", SAVED_SUFFIXES)
+def test_what_was_drawn_is_known_under_any_name_and_nobody_elses_picture_is(tmp_path, suffix):
+    own = tmp_path / f"own_faces{suffix}"
+    exif = Image.Exif()
+    exif[0x0131] = "A camera's software"
+    Image.fromarray(make_image()).save(own, exif=exif)
+    drawn = draw_faces(own, [make_face()]).save(tmp_path / f"a{suffix}")
+    broken = tmp_path / f"broken{suffix}"
+    broken.write_bytes(drawn.read_bytes()[:20])
+    assert is_drawn(drawn.rename(tmp_path / f"renamed{suffix}"))
+    assert not any(map(is_drawn, (own, broken, tmp_path, tmp_path / f"gone{suffix}")))
 
 
 def test_a_picture_is_saved_in_known_formats_only(tmp_path):

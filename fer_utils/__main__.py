@@ -15,17 +15,19 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pandas as pd
-from tqdm import tqdm
+from .graceful_exit import mistakes_as_lines, stopped_while_loading
 
-from .files import VIDEO_SUFFIXES, checked_target, unwritable_as_value_error, write_whole
-from .graceful_exit import mistakes_as_lines
-from .images import UnreadableImageError, load_image
-from .recognition.drawing import SAVED_SUFFIXES, draw_faces, face_number, is_drawn
-from .recognition.folder import list_pictures
-from .recognition.recognizer import EmotionRecognizer, FaceList
-from .recognition.short_view import short_view
-from .recognition.tables import to_frame
+with stopped_while_loading():  # which takes half a second
+    import pandas as pd
+    from tqdm import tqdm
+
+    from .files import VIDEO_SUFFIXES, checked_target, unwritable_as_value_error, write_whole
+    from .images import UnreadableImageError, load_image
+    from .recognition.drawing import SAVED_SUFFIXES, draw_faces, face_number, is_drawn
+    from .recognition.folder import list_pictures
+    from .recognition.recognizer import EmotionRecognizer, FaceList
+    from .recognition.short_view import short_view
+    from .recognition.tables import to_frame
 
 # Each has a `main` that takes the words after it; the rest of the line says what it does.
 _COMMANDS = {
@@ -53,8 +55,8 @@ def main(arguments: list[str] | None = None) -> None:
     if not words:
         parser.print_help(sys.stderr)
         parser.exit(_NOTHING_DONE)
-    args = _parsed(parser, words)
     with mistakes_as_lines(parser):
+        args = _parsed(parser, words)
         _check_outputs(args)
         code = _recognize_video(args) if _is_video(args.sources) else _recognize(args)
     parser.exit(code)

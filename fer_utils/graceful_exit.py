@@ -27,6 +27,16 @@ def mistakes_as_lines(parser: argparse.ArgumentParser, stopped: str = "Stopped."
         parser.exit(2, f"{parser.prog}: error: {error}\n")
 
 
+@contextlib.contextmanager
+def stopped_while_loading(stopped: str = "Stopped.") -> Iterator[None]:
+    """End the program as `mistakes_as_lines` does where Ctrl-C comes amid its imports."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print(stopped, file=sys.stderr)
+        sys.exit(128 + signal.SIGINT)
+
+
 def _reader_is_gone() -> bool:
     """Tell whether whoever read the output, such as head, has had enough of it."""
     if not hasattr(select, "poll"):  # on Windows, where the pipe's error is told

@@ -26,23 +26,34 @@ def test_a_command_ends_with_a_line(raised, code, line, capfd):
 
 STOPPED_WHILE_IT_LOADS = """
 import runpy
+import signal
 import sys
 
 class Stop:
     def find_spec(name, *_):
-        if name == "keras":
-            raise KeyboardInterrupt
+        if name == sys.argv[2]:
+            signal.raise_signal(signal.SIGINT)
 
 sys.meta_path.insert(0, Stop)
-runpy.run_module("fer_utils.training", run_name="__main__")
+runpy.run_module(sys.argv[1], run_name="__main__")
 """
 
 
+@pytest.mark.parametrize(
+    ("module", "loading", "line"),
+    [
+        ("fer_utils", "pandas", "Stopped."),
+        ("fer_utils", "fer_utils.recognition.recognizer", "Stopped."),
+        ("fer_utils.bulk", "pandas", "Stopped."),
+        ("fer_utils.evaluation", "keras", "Stopped."),
+        ("fer_utils.training", "keras", "Stopped before the training began."),
+    ],
+)
 @pytest.mark.slow
-def test_ctrl_c_while_a_training_loads_ends_with_a_line():
-    command = [sys.executable, "-c", STOPPED_WHILE_IT_LOADS]
+def test_ctrl_c_while_a_program_loads_ends_with_a_line(module, loading, line):
+    command = [sys.executable, "-c", STOPPED_WHILE_IT_LOADS, module, loading]
     ended = subprocess.run(command, capture_output=True, text=True)
-    assert (ended.returncode, ended.stderr) == (1, "Stopped before the training began.\n")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", f"{line}\n")
 
 
 def test_a_notebook_shows_only_what_is_kept(capsys):

@@ -190,6 +190,7 @@ def test_the_json_of_a_video_has_the_shape_of_that_of_pictures(run, pair):
         (["empty", "--draw"], "There is no picture in empty. Videos are named one at a time."),
         (["pair.png", "check"], "command 'check'. --help lists what there is."),
         (["gone.png"], "command 'gone.png'. --help lists what there is."),
+        (["a" * 300], "File name too long"),
         ([""], "SOURCE is empty; for the pictures of the current folder, name it: ."),
         (["pair.png", "sub/pair.png", "--draw"], "Two pictures would be drawn as"),
         (["pair.png", "film.mp4"], "A video goes alone"),

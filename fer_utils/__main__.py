@@ -29,7 +29,8 @@ with stopped_while_loading():  # which takes half a second
     from .recognition.short_view import short_view
     from .recognition.tables import to_frame
 
-# Each has a `main` that takes the words after it; the rest of the line says what it does.
+# Each has a `main` that takes the words after it, and what help calls the program; the rest of the
+# line says what it does.
 _COMMANDS = {
     "train": ("training.loop", "train a network on a data set"),
     "evaluate": ("evaluation.metrics", "measure networks on a data set"),
@@ -50,7 +51,7 @@ def main(arguments: list[str] | None = None) -> None:
     if words and words[0] in _COMMANDS:
         with mistakes_as_lines(parser):
             command = importlib.import_module(f".{_COMMANDS[words[0]][0]}", __package__)
-        command.main(words[1:])
+        command.main(words[1:], f"{parser.prog} {words[0]}")
         return
     if not words:
         parser.print_help(sys.stderr)

@@ -101,6 +101,11 @@ def test_commands_are_found_in_the_blocks_of_pages_and_notebooks(file):
     assert any(words in found for _, words in commands_in(file))
 
 
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_is_called_by_its_address_where_it_is_run_itself(module):
+    assert MODULES[module]().prog == f"python -m {module}"
+
+
 def test_all_commands_of_fer_are_known_here():
     assert COMMANDS.keys() == fer._COMMANDS.keys()
 

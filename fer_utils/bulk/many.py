@@ -292,9 +292,10 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(arguments: list[str] | None = None, prog: str | None = None) -> None:
     """Label as the command line says; see ``--help``."""
     parser = _parser()
+    parser.prog = prog or parser.prog
     args = parser.parse_args(arguments)
     with mistakes_as_lines(parser, stopped="Stopped. Run the same command again to go on."):
         print(recognize_many(**vars(args)))

@@ -227,9 +227,10 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(arguments: list[str] | None = None, prog: str | None = None) -> None:
     """Write the page as the command line says; see ``--help``."""
     parser = _parser()
+    parser.prog = prog or parser.prog
     args = parser.parse_args(arguments)
     with mistakes_as_lines(parser):
         output = args.output or f"{Path(args.notebook).stem}.html"

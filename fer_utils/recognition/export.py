@@ -159,9 +159,10 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(arguments: list[str] | None = None, prog: str | None = None) -> None:
     """Export as the command line says; see ``--help``."""
     parser = _parser()
+    parser.prog = prog or parser.prog
     args = parser.parse_args(arguments)
     suffix = FORMATS[args.to].suffix
     with mistakes_as_lines(parser):

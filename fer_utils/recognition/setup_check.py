@@ -83,9 +83,10 @@ def _parser() -> argparse.ArgumentParser:
     )
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(arguments: list[str] | None = None, prog: str | None = None) -> None:
     """Print the report; end with 1 where something is to be mended."""
     parser = _parser()
+    parser.prog = prog or parser.prog
     parser.parse_args(arguments)
     report = check_setup()
     print(report)

@@ -239,9 +239,10 @@ def _checksum(network: keras.Model) -> str:
     return digest.hexdigest()[:16]
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(arguments: list[str] | None = None, prog: str | None = None) -> None:
     """Train as the command line says; see ``--help``."""
     parser = training_parser()
+    parser.prog = prog or parser.prog
     again = "Stopped. Run the same command again to go on from the last validation."
     with mistakes_as_lines(parser, again):  # an @FILE, too, may hold what cannot be read
         _train_as_told(parser.parse_args(arguments))

@@ -222,7 +222,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Write a notebook that has run as one HTML page that needs no network.",
     )
     parser.add_argument("notebook", help="such as notebooks/evaluation.ipynb")
-    parser.add_argument("--output", help="HTML file; by default named as the notebook, here")
+    parser.add_argument("-o", "--output", help="HTML file; by default named as the notebook, here")
     parser.add_argument("--run", action="store_true", help="run the notebook first")
     return parser
 

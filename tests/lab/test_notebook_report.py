@@ -60,7 +60,8 @@ def test_the_page_shows_everything_and_fetches_nothing(notebook, tmp_path):
     assert figures == [["https", False], ["data:", True]]
 
 
-def test_a_saved_run_needs_no_other(notebook, tmp_path):
+@pytest.mark.parametrize("option", ["-o", "--output"])
+def test_a_saved_run_needs_no_other(notebook, tmp_path, option):
     saved = nbformat.read(notebook, 4)
     outputs = [
         nbformat.v4.new_output("stream", text="measured before"),
@@ -68,7 +69,7 @@ def test_a_saved_run_needs_no_other(notebook, tmp_path):
     ]
     saved.cells[1] |= {"outputs": outputs, "execution_count": 1}
     nbformat.write(saved, notebook)
-    notebook_report.main([str(notebook), "--output", str(tmp_path / "page.html")])
+    notebook_report.main([str(notebook), option, str(tmp_path / "page.html")])
     page = (tmp_path / "page.html").read_text()
     assert "measured before" in page
     assert "<script" not in page

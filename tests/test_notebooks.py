@@ -7,12 +7,15 @@ red line is asked here of that one, and of the others in notebooks/conftest.py.
 import os
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
+import pandas as pd
 import pytest
 from nbformat import NotebookNode
 
 from fer_utils.argument_checks import number_from_environment
+from fer_utils.emotions import EMOTIONS
 from tests.helpers.notebook_outputs import red_lines
 from tests.helpers.notebooks import run_notebook
 
@@ -127,6 +130,32 @@ def test_its_code_names_the_repository_once(notebook):
 def test_the_readme_has_the_same_badges():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert set(COLAB_LINK.findall(readme)) == {badge(path) for path in NOTEBOOKS}
+
+
+def explored(name: str, function: str, **names: object) -> tuple[object, dict[str, object]]:
+    """Run the cell that explores a function, among these names; return it and its choices."""
+    path = ROOT / "notebooks" / f"{name}.ipynb"
+    notebook = nbformat.read(path, as_version=nbformat.NO_CONVERT)
+    (source,) = (c.source for c in code_cells(notebook) if f"def {function}(" in c.source)
+    told = {}
+    fer = SimpleNamespace(explore=lambda _, **choices: told.update(choices), PictureInput=object)
+    names = {"fer": fer, **names}
+    exec(source, names)
+    return names[function], told
+
+
+@pytest.mark.parametrize(("faces", "pages"), [(0, 1), (5, 1), (6, 1), (7, 2), (12, 2), (13, 3)])
+def test_the_disagreements_have_as_many_pages_as_they_fill(faces, pages):
+    _, choices = explored(
+        "evaluation",
+        "show_page",
+        differing=pd.DataFrame({"true": ["happy"] * faces}),
+        split=SimpleNamespace(emotions=EMOTIONS),
+        probabilities={"a": None, "b": None},
+        first="a",
+        second="b",
+    )
+    assert [*choices["page"]] == [*range(1, pages + 1)]
 
 
 @pytest.mark.slow

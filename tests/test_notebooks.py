@@ -12,12 +12,16 @@ from types import SimpleNamespace
 import nbformat
 import pandas as pd
 import pytest
+from IPython.display import HTML
 from nbformat import NotebookNode
 
 from fer_utils.argument_checks import number_from_environment
 from fer_utils.emotions import EMOTIONS
+from tests.helpers.chromium import chromium
 from tests.helpers.notebook_outputs import red_lines
 from tests.helpers.notebooks import run_notebook
+from tests.helpers.portraits import ASTRONAUT, PAIR
+from tests.helpers.stand_ins import quick_recognizer
 
 ROOT = Path(__file__).parents[1]
 ADDRESS = "jhan15/facial_emotion_recognition"
@@ -142,6 +146,19 @@ def explored(name: str, function: str, **names: object) -> tuple[object, dict[st
     names = {"fer": fer, **names}
     exec(source, names)
     return names[function], told
+
+
+@pytest.mark.slow
+def test_two_photos_stand_side_by_side_where_there_is_room():
+    compare, _ = explored("inference", "compare", recognizer=quick_recognizer(), HTML=HTML)
+    with chromium() as browser:
+        page = browser.new_page()
+        page.set_content(compare(PAIR, ASTRONAUT).data)
+        for width, is_abreast in ((1000, True), (500, False)):
+            page.set_viewport_size({"width": width, "height": 800})
+            before, after = (page.get_by_text(name).bounding_box() for name in ("before", "after"))
+            assert (before["y"] == after["y"]) == is_abreast
+            assert (before["x"] < after["x"]) == is_abreast
 
 
 @pytest.mark.parametrize(("faces", "pages"), [(0, 1), (5, 1), (6, 1), (7, 2), (12, 2), (13, 3)])

@@ -15,7 +15,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .graceful_exit import mistakes_as_lines, stopped_while_loading
+from .graceful_exit import held_interrupt, mistakes_as_lines, stopped_while_loading
 
 with stopped_while_loading():  # which takes half a second
     import pandas as pd
@@ -130,13 +130,17 @@ def _is_video(sources: Sequence[str]) -> bool:
 
 
 def _recognizer(args: argparse.Namespace) -> EmotionRecognizer:
-    return EmotionRecognizer.load(
-        args.weights,
-        min_confidence=args.min_confidence,
-        thorough=args.thorough,
-        precision=args.precision,
-        threads=args.threads,
-    )
+    with held_interrupt() as interrupted:  # which OpenVINO would turn into an error of its own
+        recognizer = EmotionRecognizer.load(
+            args.weights,
+            min_confidence=args.min_confidence,
+            thorough=args.thorough,
+            precision=args.precision,
+            threads=args.threads,
+        )
+    if interrupted.is_set():
+        raise KeyboardInterrupt
+    return recognizer
 
 
 def _recognize_video(args: argparse.Namespace) -> int:
@@ -178,23 +182,15 @@ def _recognize(args: argparse.Namespace) -> int:
             f"There is no {'other ' * bool(left_out)}picture in {', '.join(args.sources)}. Videos "
             "are named one at a time."
         )
-    recognizer = _recognizer(args)
     found: dict[str, FaceList] = {}
     records: list[dict[str, Any]] = []
-    for job in tqdm(jobs, unit="picture", leave=False, disable=None if len(jobs) > 1 else True):
-        try:
-            pixels = load_image(job.path)
-        except UnreadableImageError as error:
-            records.append({"source": job.name, "error": error.problem})
-            continue
-        except FileNotFoundError:
-            records.append({"source": job.name, "error": "the file is gone, or its link is broken"})
-            continue
-        faces = found[job.name] = recognizer.recognize(pixels)
-        records.append({"source": job.name, "faces": _to_records(faces)})
-        if job.drawn:
-            job.drawn.parent.mkdir(parents=True, exist_ok=True)
-            draw_faces(pixels, faces).save(job.drawn)
+    recognizer = _recognizer(args)
+    # The detector's threads that Ctrl-C meets as they start would be waited for, for ever.
+    with held_interrupt() as interrupted:
+        for job in tqdm(jobs, unit="picture", leave=False, disable=None if jobs[1:] else True):
+            records.append(_recognize_one(job, recognizer, found))
+            if interrupted.is_set():
+                raise KeyboardInterrupt
     faceless = [name for name, faces in found.items() if not faces]
     table = to_frame(found.values(), found)
     _print(args, table, lambda: records, faceless, seen=bool(found))
@@ -205,6 +201,23 @@ def _recognize(args: argparse.Namespace) -> int:
         print(f"{record['source']}: {record['error']}", file=sys.stderr)
     _say(args.csv, args.json, *(job.drawn for job in jobs if job.name in found))
     return _SOME_UNREADABLE if unreadable else _DONE
+
+
+def _recognize_one(
+    job: _Job, recognizer: EmotionRecognizer, found: dict[str, FaceList]
+) -> dict[str, Any]:
+    """Add a picture's faces to those found, and draw them if need be; return its record."""
+    try:
+        pixels = load_image(job.path)
+    except UnreadableImageError as error:
+        return {"source": job.name, "error": error.problem}
+    except FileNotFoundError:
+        return {"source": job.name, "error": "the file is gone, or its link is broken"}
+    faces = found[job.name] = recognizer.recognize(pixels)
+    if job.drawn:
+        job.drawn.parent.mkdir(parents=True, exist_ok=True)
+        draw_faces(pixels, faces).save(job.drawn)
+    return {"source": job.name, "faces": _to_records(faces)}
 
 
 def _jobs(args: argparse.Namespace) -> tuple[list[_Job], int]:

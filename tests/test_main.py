@@ -3,10 +3,11 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from PIL import Image
 
 from fer_utils import __main__ as command
 from fer_utils.images import load_image
+from fer_utils.recognition.recognizer import EmotionRecognizer
 from fer_utils.video import recognize
 from fer_utils.video.writer import write_video
 from tests.helpers.clips import moving_head, write_clip
@@ -136,6 +138,35 @@ def test_a_stopped_video_says_so_in_a_line_and_keeps_what_is_done(run, monkeypat
     code, _, err = run("film.mp4", "--csv", "out.csv")
     assert (code, err) == (130, "interrupted after 1 frames. The result ends there.\n")
     assert len(pd.read_csv("out.csv")) == 1
+
+
+def test_ctrl_c_lets_the_picture_that_is_looked_at_be_finished(run, monkeypatch):
+    for name in ("a.png", "b.png"):
+        Image.fromarray(ASTRONAUT).save(name)
+    recognize_as_usual = EmotionRecognizer.recognize
+    monkeypatch.setattr(
+        EmotionRecognizer,
+        "recognize",
+        lambda *args: signal.raise_signal(signal.SIGINT) or recognize_as_usual(*args),
+    )
+    assert run("a.png", "b.png", "--draw") == (130, "", "Stopped.\n")
+    assert sorted(path.name for path in Path().iterdir()) == ["a.png", "a_faces.png", "b.png"]
+
+
+@pytest.mark.parametrize("source", ["a.png", "film.mp4"])
+def test_ctrl_c_is_heard_of_though_a_library_that_loads_may_swallow_it(run, monkeypatch, source):
+    Image.fromarray(ASTRONAUT).save("a.png")
+    write_video([ASTRONAUT] * 2, "film.mp4", fps=10)
+    load = command.EmotionRecognizer.load
+
+    def swallowing(*args, **options):
+        with suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        return load(*args, **options)
+
+    monkeypatch.setattr(command.EmotionRecognizer, "load", swallowing)
+    assert run(source, "--csv", "out.csv") == (130, "", "Stopped.\n")
+    assert not Path("out.csv").exists()
 
 
 def test_a_damaged_video_ends_with_1(run, tmp_path):

@@ -16,12 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from .files import cache_dir
-from .processes import native_call
+from .processes import keep_in_children, native_call
 from .quiet import quiet
 
-# The shipped networks, and a few others; each is about twice as large as its weights file.
+# The shipped networks, and a few others, as files and in a process; the files are about twice as
+# large as those of the weights.
 _KEPT = 6
 _DEVICE = "CPU"
+# By process and file. OpenVINO sets the threads of a network that is freed aside for the next one;
+# in a forked child, where those threads are not, that one would wait for them without end.
+_kept_in_memory: "dict[tuple[int, Path], _Kept]" = {}
 # What a network compiled for one machine may lack on another that shares the home folder.
 _OF_THE_MACHINE = ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")
 _DIGEST_BYTES = hashlib.sha256().digest_size
@@ -45,7 +49,8 @@ def compiled(core: Any, build: Callable[[], Any], settings: Mapping[str, Any], *
     """Return a network that OpenVINO has compiled, from the cache if it is there.
 
     Several processes may do so at once. Where the cache cannot be used, the network is compiled
-    as it would be without one, with one warning in a process.
+    as it would be without one, with one warning in a process. A process keeps the last six, gives
+    the same one again, and so may fork when whoever computed with one of them is gone.
 
     Parameters
     ----------
@@ -60,6 +65,24 @@ def compiled(core: Any, build: Callable[[], Any], settings: Mapping[str, Any], *
         taken into account without.
     """
     file = _file_of(core, settings, key)
+    process = os.getpid()
+    if (kept := _kept_in_memory.get((process, file))) is None:
+        kept = _kept_in_memory[process, file] = _Kept(_made(core, build, settings, file))
+    ours = [each for each in _kept_in_memory if each[0] == process]  # none of a parent's
+    for oldest in ours[:-_KEPT]:
+        _kept_in_memory.pop(oldest, None)
+    return kept.network
+
+
+class _Kept:
+    """Holds a network, which no forked child may free, not even as it ends."""
+
+    def __init__(self, network: Any) -> None:
+        self.network = network
+        keep_in_children(self, network)
+
+
+def _made(core: Any, build: Callable[[], Any], settings: Mapping[str, Any], file: Path) -> Any:
     if (blob := _read(file)) is not None:
         try:
             with native_call():

@@ -21,6 +21,7 @@ FACES = np.random.default_rng(0).integers(0, 256, (2, 48, 48), dtype=np.uint8)
 def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("FER_CACHE_DIR", str(tmp_path / "cache"))
     openvino_runtime._warn.cache_clear()
+    openvino_runtime._kept_in_memory.clear()
     return tmp_path / "cache" / "networks"
 
 
@@ -31,6 +32,12 @@ def expected(tmp_path_factory) -> np.ndarray:
         return LightNetwork(WEIGHTS)(FACES)
 
 
+def made_anew(*arguments: object) -> LightNetwork:
+    """Make a network as the next process would, which holds none in memory."""
+    openvino_runtime._kept_in_memory.clear()
+    return LightNetwork(*arguments)
+
+
 def test_the_second_time_neither_weights_are_read_nor_a_graph_is_built(
     folder, expected, monkeypatch
 ):
@@ -39,7 +46,16 @@ def test_the_second_time_neither_weights_are_read_nor_a_graph_is_built(
     monkeypatch.delattr(openvino_network, "read_weights")
     monkeypatch.delattr(openvino_network, "to_graph")
     with warnings.catch_warnings(action="error"):
-        assert np.array_equal(LightNetwork(WEIGHTS)(FACES), expected)
+        assert np.array_equal(made_anew(WEIGHTS)(FACES), expected)
+
+
+def test_in_the_same_process_it_is_the_same_whatever_becomes_of_the_file(folder, expected):
+    network = LightNetwork(WEIGHTS)
+    for file in folder.iterdir():
+        file.unlink()
+    del network
+    assert np.array_equal(LightNetwork(WEIGHTS)(FACES), expected)
+    assert not list(folder.iterdir())
 
 
 @pytest.mark.slow
@@ -56,10 +72,10 @@ def test_a_damaged_file_is_made_anew_with_one_warning(folder, expected, damage):
     }
     file.write_bytes(damaged[damage])
     with pytest.warns(UserWarning, match="cache of compiled networks .* FER_CACHE_DIR") as told:
-        assert np.array_equal(LightNetwork(WEIGHTS)(FACES), expected)
+        assert np.array_equal(made_anew(WEIGHTS)(FACES), expected)
     assert len(told) == 1
     with warnings.catch_warnings(action="error"):
-        assert np.array_equal(LightNetwork(WEIGHTS)(FACES), expected)
+        assert np.array_equal(made_anew(WEIGHTS)(FACES), expected)
 
 
 def test_where_nothing_can_be_written_it_is_compiled_with_one_warning(folder, expected, tmp_path):
@@ -83,10 +99,11 @@ def test_other_weights_under_the_same_name_are_not_mistaken_for_the_first(folder
 def test_each_size_and_precision_is_kept_for_itself_and_few_in_all(folder):
     small = FACES[:, :40, :40]
     told = {size: LightNetwork(WEIGHTS, size, "f32")(FACES[:, :size, :size]) for size in (40, 48)}
-    assert np.array_equal(LightNetwork(WEIGHTS, 40, "f32")(small), told[40])
+    assert np.array_equal(made_anew(WEIGHTS, 40, "f32")(small), told[40])
     for size in range(34, 40):
         LightNetwork(WEIGHTS, size)
     assert len(list(folder.iterdir())) == openvino_runtime._KEPT
+    assert len(openvino_runtime._kept_in_memory) == openvino_runtime._KEPT
 
 
 LOAD = """

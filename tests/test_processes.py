@@ -32,6 +32,20 @@ assert len(recognizer.recognize(large)) == 1
 """
 
 
+# What was made and freed before a fork must not be waited for in the child.
+FREES_AND_FORKS = """
+import gc
+del recognizer
+gc.collect()
+child = os.fork()
+if child == 0:
+    signal.alarm(60)
+    again = EmotionRecognizer.load()
+    sys.exit(len(again.recognize(portrait) + again.recognize(large)))
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
 def run(code: str) -> subprocess.CompletedProcess:
     command = [sys.executable, "-c", BEGIN + code, PORTRAIT]
     return subprocess.run(command, capture_output=True, text=True)
@@ -84,6 +98,13 @@ busy.join()
 def test_a_forked_child_does_not_hang():
     ended = run(FORKS)
     assert ended.returncode == 0, ended.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
+@pytest.mark.slow
+def test_a_forked_child_does_not_wait_for_what_its_parent_has_freed():
+    ended = run(FREES_AND_FORKS)
+    assert ended.returncode == 2, ended.stderr
 
 
 GOES_ON = """

@@ -63,8 +63,8 @@ class FaceDetector:
         at it takes about the same time. With `thorough`, tiles of a fixed, smaller size cover
         any picture; the time grows with its area.
     threads : int, optional
-        How many cores to keep busy, where several views are looked at; at most 3. By default all
-        that the process may use.
+        How many cores to keep busy, where several views are looked at; MediaPipe uses 3 at most.
+        By default all that the process may use.
 
     Raises
     ------
@@ -162,7 +162,7 @@ class FaceDetector:
         picture = self._open(image)
         _check_faces(faces, picture.size)
         known = self._look_closer(picture, faces, self.min_score)
-        ((_, in_whole),) = self._viewer.look([_whole(picture)], picture.size)
+        ((_, in_whole),) = self._open_viewer().look([_whole(picture)], picture.size)
         newcomers = _others(self._clear(in_whole), known)
         return _in_order(known + self._look_closer(picture, newcomers, self.min_score))
 
@@ -179,7 +179,7 @@ class FaceDetector:
         self.close()
 
     def __getstate__(self) -> dict[str, Any]:
-        self._refuse_if_closed()
+        self._open_viewer()
         return {
             "min_score": self.min_score,
             "thorough": self.thorough,
@@ -200,13 +200,14 @@ class FaceDetector:
     def _cores(self) -> int:
         return self._threads or usable_cores()
 
-    def _refuse_if_closed(self) -> None:
-        if self._viewer is None:
+    def _open_viewer(self) -> Viewer:
+        viewer = self._viewer  # which another thread may take away
+        if viewer is None:
             raise ValueError("this FaceDetector is closed; make a new one with FaceDetector().")
+        return viewer
 
     def _open(self, image: ImageSource) -> Image.Image:
-        self._refuse_if_closed()
-        if self._viewer.process != os.getpid():  # in a forked child
+        if self._open_viewer().process != os.getpid():  # in a forked child
             self._viewer, self._tile_viewer = self._new_viewer(), None
         return Image.fromarray(load_image(image))
 
@@ -216,7 +217,7 @@ class FaceDetector:
         The latter may show a face several times.
         """
         finest = self._finest_scale(max(picture.size))
-        ((_, in_whole),) = self._viewer.look([_whole(picture)], picture.size)
+        ((_, in_whole),) = self._open_viewer().look([_whole(picture)], picture.size)
         doubtful = [face for face in in_whole if face.score < self.min_score]
         if finest:
             for tile, faces in self._look_at(tiles(picture, finest), picture.size):
@@ -225,11 +226,12 @@ class FaceDetector:
 
     def _look_at(
         self, some_tiles: Iterable[View], picture_size: tuple[int, int]
-    ) -> list[tuple[View, list[FaceBox]]]:
+    ) -> Iterable[tuple[View, list[FaceBox]]]:
         """Find the faces in tiles: all at once where that is quicker, else one by one."""
-        viewer = self._tile_viewer or tile_viewer(self._worth_a_look, self._cores) or self._viewer
-        self._tile_viewer = viewer
-        return viewer.look(some_tiles, picture_size)
+        viewer = self._open_viewer()
+        if self._tile_viewer is None:
+            self._tile_viewer = tile_viewer(self._worth_a_look, self._cores) or viewer
+        return (self._tile_viewer or viewer).look(some_tiles, picture_size)
 
     def _clear(self, faces: Sequence[FaceBox]) -> list[FaceBox]:
         return [face for face in faces if face.score >= self.min_score]
@@ -255,7 +257,9 @@ class FaceDetector:
     ) -> list[FaceBox]:
         """Find faces again in windows of their own, where their points are seen more sharply."""
         windows = (window_around(face.box, _WINDOW_TO_BOX, picture.size) for face in faces)
-        sights = self._viewer.look((shrink(picture, window) for window in windows), picture.size)
+        sights = self._open_viewer().look(
+            (shrink(picture, window) for window in windows), picture.size
+        )
         again = [
             max(found, key=lambda other: overlap(face, other), default=None)
             for face, (_, found) in zip(faces, sights, strict=True)

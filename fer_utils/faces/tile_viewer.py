@@ -4,20 +4,22 @@ MediaPipe takes one view at a time, and as long to hand it over as to compute it
 returns is read here as MediaPipe reads it, so both find the same boxes, which a test compares.
 """
 
+import functools
 import itertools
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
 from ..openvino_runtime import compiled, openvino_core
-from ..processes import keep_in_children, native_call, processor_instructions
-from .blazeface import DETECTOR_FILE, DETECTOR_SHA256, to_face_box
+from ..processes import keep_in_children, native_call, processor_instructions, usable_cores
+from .blazeface import DETECTOR_FILE, DETECTOR_SHA256, read_detector_file, to_face_box
 from .boxes import FaceBox
 from .views import VIEW_PX, View
 
 # More in one go are no quicker, and take more memory.
-_AT_ONCE = 64
+_AT_ONCE = 32
 # To be raised whenever `_graph` makes another graph of the same file.
 _GRAPH = 1
 # Elsewhere OpenVINO was measured to be slower at it than MediaPipe.
@@ -38,12 +40,16 @@ class TileViewer:
     min_score : float
         Faces with a lower score than this, from 0 to 1, are left out.
     threads : int
-        How many cores to keep busy.
+        How many cores to keep busy, at most those that the process may use.
 
     Raises
     ------
     ImportError
         If OpenVINO is not installed.
+    FileNotFoundError, ValueError
+        As `read_detector_file` raises them.
+    RuntimeError
+        If OpenVINO cannot read the detector's file.
     """
 
     def __init__(self, min_score: float, threads: int) -> None:
@@ -52,7 +58,7 @@ class TileViewer:
         settings = {
             "PERFORMANCE_HINT": "LATENCY",
             "ENABLE_CPU_PINNING": False,
-            "INFERENCE_NUM_THREADS": threads,
+            "INFERENCE_NUM_THREADS": min(threads, usable_cores()),
             "INFERENCE_PRECISION_HINT": "f32",
         }
         network = compiled(core, _graph, settings, _GRAPH, DETECTOR_SHA256)
@@ -62,17 +68,15 @@ class TileViewer:
 
     def look(
         self, tiles: Iterable[View], picture_size: tuple[int, int]
-    ) -> list[tuple[View, list[FaceBox]]]:
+    ) -> Iterator[tuple[View, list[FaceBox]]]:
         """Find the faces in each tile, in px of the picture of `picture_size` (width, height).
 
         The pixels of each tile have the shape (128, 128, 3).
         """
-        seen: list[tuple[View, list[FaceBox]]] = []
         left = iter(tiles)
         while some := list(itertools.islice(left, _AT_ONCE)):
-            answers = zip(some, *self._compute(some), strict=True)
-            seen += [(tile, self._faces(tile, picture_size, *answer)) for tile, *answer in answers]
-        return seen
+            for tile, *answers in zip(some, *self._compute(some), strict=True):
+                yield tile, self._faces(tile, picture_size, *answers)
 
     def _compute(self, tiles: list[View]) -> tuple[np.ndarray, np.ndarray]:
         """Return the network's answers for each tile, (n, 896, 16), and their scores, (n, 896)."""
@@ -90,7 +94,8 @@ class TileViewer:
         places: np.ndarray,
         scores: np.ndarray,
     ) -> list[FaceBox]:
-        good = np.flatnonzero(scores >= self._min_score)
+        has_area = (places[:, 2:4] > 0).all(axis=1)
+        good = np.flatnonzero(has_area & (scores >= self._min_score))
         faces = (
             to_face_box(_box_as_mediapipe(corners), float(score), points, tile, picture_size)
             for score, corners, points in _merged(scores[good], places[good], _ANCHORS[good])
@@ -99,13 +104,32 @@ class TileViewer:
 
 
 def tile_viewer(min_score: float, threads: int) -> TileViewer | None:
-    """Return a `TileViewer` where it is quicker than MediaPipe, else None."""
+    """Return a `TileViewer` where it is quicker than MediaPipe, else None.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As `read_detector_file` raises them.
+    """
     if _QUICK_WITH not in (processor_instructions() or ()):
         return None
     try:
         return TileViewer(min_score, threads)
     except ImportError:
         return None
+    except RuntimeError as error:  # OpenVINO's only one
+        _warn_of_slower_tiles(str(error).strip().splitlines()[-1])
+        return None
+
+
+@functools.cache
+def _warn_of_slower_tiles(reason: str) -> None:
+    """Warn once in a process."""
+    warnings.warn(
+        f"OpenVINO cannot look at the parts of large pictures ({reason}): MediaPipe does so "
+        "instead, and finds the same, in more time. To mend it: pip install -U openvino",
+        stacklevel=2,
+    )
 
 
 def _graph() -> Any:
@@ -113,6 +137,7 @@ def _graph() -> Any:
     import openvino
     from openvino.preprocess import PrePostProcessor
 
+    read_detector_file()  # whole, or it raises
     graph = openvino_core().read_model(DETECTOR_FILE)
     graph.reshape([-1, VIEW_PX, VIEW_PX, 3])
     steps = PrePostProcessor(graph)
@@ -162,7 +187,6 @@ def _merged(
         shared = (high - low).clip(0).prod(axis=1)
         areas = sizes[left].prod(axis=1)
         same = shared / (areas[0] + areas - shared) > _SAME_FACE
-        same[0] = True  # also if the network gives it no area
         mean = np.average(marks[left[same]], axis=0, weights=scores[left[same]])
         yield scores[left[0]], mean[:2], mean[2:]
         left = left[~same]

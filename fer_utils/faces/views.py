@@ -1,7 +1,7 @@
 """Views of a picture as small as the detector's network sees them: one of the whole, or tiles.
 
 Ours, not SAHI: that cuts slices at one scale, while here a face may be of any size, and its views
-are made one after the other, as the detectors get to them.
+are made as the detectors get to them.
 """
 
 import math

@@ -69,7 +69,8 @@ class LightNetwork:
     sha256 : str, optional
         The SHA-256 that the file must have, in hexadecimal.
     threads : int, optional
-        How many threads it computes with. By default as many as OpenVINO finds fit.
+        How many threads it computes with, at most one for each core that the process may use. By
+        default as many as OpenVINO finds fit.
 
     Attributes
     ----------
@@ -154,7 +155,7 @@ class LightNetwork:
         # core, where it would wait for whatever else runs there.
         settings = {"PERFORMANCE_HINT": "LATENCY", "ENABLE_CPU_PINNING": False}
         if self._threads is not None:
-            settings["INFERENCE_NUM_THREADS"] = self._threads
+            settings["INFERENCE_NUM_THREADS"] = min(self._threads, usable_cores())
         if self._precision is not None:
             settings["INFERENCE_PRECISION_HINT"] = self._precision
         network = compiled(core, self._graph, settings, _GRAPH, sha256, self.input_size)

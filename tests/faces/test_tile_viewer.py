@@ -1,9 +1,12 @@
+import warnings
+
 import numpy as np
 import pytest
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
 from fer_utils import processes
+from fer_utils.faces import tile_viewer
 from fer_utils.faces.blazeface import Viewer, read_detector_file
 from fer_utils.faces.detector import FaceDetector
 from fer_utils.faces.tile_viewer import _AT_ONCE, TileViewer
@@ -53,12 +56,12 @@ def test_more_tiles_than_it_looks_at_in_one_go_come_in_their_order(viewer):
     picture = SCENES[0]
     once = list(tiles(picture, 3))
     often = once * (2 * _AT_ONCE // len(once) + 1)
-    seen = viewer.look(iter(often), picture.size)
+    seen = list(viewer.look(iter(often), picture.size))
     assert [view for view, _ in seen] == often
-    alone = [viewer.look([view], picture.size)[0][1] for view in once]
+    alone = [faces for view in once for _, faces in viewer.look([view], picture.size)]
     for (_, faces), expected in zip(seen, alone * 9, strict=False):
         assert [face.box for face in faces] == [face.box for face in expected]
-    assert viewer.look([], picture.size) == []
+    assert not list(viewer.look([], picture.size))
 
 
 @pytest.mark.parametrize("flags", ["fma avx2", "avx2 avx512f"])
@@ -72,6 +75,49 @@ def test_with_and_without_it_the_same_faces_are_found(detector, flags, tmp_path,
     expected = detector.detect(SCENES[0])
     assert [face.box for face in found] == [face.box for face in expected]
     assert len(found) == 4
+
+
+@pytest.mark.parametrize("flags", ["", "avx512f"])
+def test_a_detector_that_is_closed_meanwhile_says_so(flags, tmp_path, monkeypatch):
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text(f"flags : {flags}\n")
+    monkeypatch.setattr(processes, "_CPUINFO", cpuinfo)
+    detector = FaceDetector()
+
+    def tiles_after_closing(*arguments):
+        detector.close()
+        return tiles(*arguments)
+
+    monkeypatch.setattr("fer_utils.faces.detector.tiles", tiles_after_closing)
+    with pytest.raises(ValueError, match="closed"):
+        detector.detect(SCENES[0])
+
+
+def test_where_openvino_cannot_read_the_file_mediapipe_looks_at_tiles_with_one_warning(
+    detector, tmp_path, monkeypatch
+):
+    (tmp_path / "cpuinfo").write_text("flags : avx512f\n")
+    monkeypatch.setattr(processes, "_CPUINFO", tmp_path / "cpuinfo")
+
+    def fails(*arguments):
+        raise RuntimeError("Exception from somewhere:\nno frontend for .tflite")
+
+    monkeypatch.setattr("fer_utils.faces.tile_viewer.compiled", fails)
+    tile_viewer._warn_of_slower_tiles.cache_clear()
+    expected = [face.box for face in detector.detect(SCENES[0])]
+    with FaceDetector() as other:
+        with pytest.warns(UserWarning, match=r"large pictures \(no frontend .*pip install"):
+            found = other.detect(SCENES[0])
+        assert [face.box for face in found] == expected
+    with FaceDetector() as other, warnings.catch_warnings(action="error"):
+        assert [face.box for face in other.detect(SCENES[0])] == expected
+
+
+def test_more_threads_than_cores_and_no_least_score_do_no_harm():
+    picture = SCENES[0]
+    with warnings.catch_warnings(action="error"):
+        ((_, faces),) = TileViewer(0.0, threads=10**9).look([*tiles(picture, 12)][:1], picture.size)
+    assert min(face.score for face in faces) < 0.001
 
 
 @pytest.mark.usefixtures("without_openvino")

@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Find the faces in pictures or in a video, and tell their emotions.",
         epilog=f"commands:\n{commands}\n\nA file that is named as a command: ./check\n"
         "In a folder, pictures that fer itself has drawn are counted and left out, by a mark in\n"
-        "their metadata; to have one read, name it.\n"
+        "their metadata; to have one read, name it. A file without that mark is not drawn over.\n"
         "Ends with 0; with 1 if a picture, or a part of a video, cannot be read; with 2 if\n"
         "nothing can be done; with 130 if Ctrl-C ends it.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -271,6 +271,11 @@ def _check_targets(jobs: Sequence[_Job]) -> None:
             raise ValueError(
                 f"Two pictures would be drawn as {str(job.drawn)!r}; give them one at a time, or "
                 "the folder that holds both."
+            )
+        if os.path.exists(target) and not is_drawn(job.drawn):
+            raise ValueError(
+                f"{str(job.drawn)!r} is there already, and fer has not drawn it: it would be lost. "
+                "Give another --output, or move it away."
             )
         seen.add(target)
 

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -92,6 +93,30 @@ def test_a_folder_is_drawn_as_it_is_laid_out(run, tmp_path):
     assert astronaut["faces"][0]["box"] == table.loc[0, ["x", "y", "w", "h"]].tolist()
     assert "error" in broken
     assert "error" in gone
+
+
+@pytest.mark.parametrize(
+    ("words", "own"),
+    [
+        (["pair.png", "--draw"], "pair_faces.png"),
+        (["pair.png", "-o", "out"], "out/pair.png"),
+        (["pair.png", "-o", "out.jpg"], "out.jpg"),
+        (["photos", "--draw"], "photos_faces/pair.png"),
+    ],
+)
+def test_what_it_drew_is_drawn_anew_and_a_photo_of_that_name_is_kept(
+    run, pair, tmp_path, words, own
+):
+    for folder in ("out", "photos", "photos_faces"):
+        (tmp_path / folder).mkdir()
+    shutil.copy("pair.png", "photos")
+    Image.fromarray(NOBODY).save(own)
+    before = Path(own).read_bytes()
+    code, out, err = run(*words)
+    assert (code, out, Path(own).read_bytes()) == (2, "", before)
+    assert f"{own!r} is there already, and fer has not drawn it: it would be lost." in err
+    Path(own).unlink()
+    assert [run(*words)[0] for _ in range(2)] == [0, 0]
 
 
 def test_what_it_drew_is_no_picture_of_the_folder(run, pair):

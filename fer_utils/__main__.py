@@ -73,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
         "In a folder, pictures that fer itself has drawn are counted and left out, by a mark in\n"
         "their metadata; to have one read, name it. A file without that mark is not drawn over.\n"
         "Ends with 0; with 1 if a picture, or a part of a video, cannot be read; with 2 if\n"
-        "nothing can be done; with 130 if Ctrl-C ends it.",
+        "nothing can be done; with 130 if Ctrl-C ends it, which keeps what was found so far.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
@@ -190,7 +190,7 @@ def _recognize(args: argparse.Namespace) -> int:
         for job in tqdm(jobs, unit="picture", leave=False, disable=None if jobs[1:] else True):
             records.append(_recognize_one(job, recognizer, found))
             if interrupted.is_set():
-                raise KeyboardInterrupt
+                break
     faceless = [name for name, faces in found.items() if not faces]
     table = to_frame(found.values(), found)
     _print(args, table, lambda: records, faceless, seen=bool(found))
@@ -199,7 +199,12 @@ def _recognize(args: argparse.Namespace) -> int:
     unreadable = [record for record in records if "error" in record]
     for record in unreadable:
         print(f"{record['source']}: {record['error']}", file=sys.stderr)
+    if len(records) < len(jobs):
+        what = f"interrupted after {len(records)} of {len(jobs)} pictures."
+        print(f"{what} The result ends there.", file=sys.stderr)
     _say(args.csv, args.json, *(job.drawn for job in jobs if job.name in found))
+    if interrupted.is_set():
+        return _STOPPED
     return _SOME_UNREADABLE if unreadable else _DONE
 
 

@@ -165,7 +165,7 @@ def test_a_stopped_video_says_so_in_a_line_and_keeps_what_is_done(run, monkeypat
     assert len(pd.read_csv("out.csv")) == 1
 
 
-def test_ctrl_c_lets_the_picture_that_is_looked_at_be_finished(run, monkeypatch):
+def test_ctrl_c_keeps_what_was_found_up_to_the_picture_that_is_looked_at(run, monkeypatch):
     for name in ("a.png", "b.png"):
         Image.fromarray(ASTRONAUT).save(name)
     recognize_as_usual = EmotionRecognizer.recognize
@@ -174,8 +174,16 @@ def test_ctrl_c_lets_the_picture_that_is_looked_at_be_finished(run, monkeypatch)
         "recognize",
         lambda *args: signal.raise_signal(signal.SIGINT) or recognize_as_usual(*args),
     )
-    assert run("a.png", "b.png", "--draw") == (130, "", "Stopped.\n")
-    assert sorted(path.name for path in Path().iterdir()) == ["a.png", "a_faces.png", "b.png"]
+    code, out, err = run("a.png", "b.png", "--draw", "--csv", "t.csv", "--json", "t.json")
+    assert (code, err) == (130, "interrupted after 1 of 2 pictures. The result ends there.\n")
+    assert "a.png" in out
+    assert pd.read_csv("t.csv")["source"].tolist() == ["a.png"]
+    assert [record["source"] for record in json.loads(Path("t.json").read_text())] == ["a.png"]
+    assert Path("a_faces.png").exists()
+    assert not Path("b_faces.png").exists()
+    code, out, err = run("b.png")  # which is finished: the code alone tells of Ctrl-C
+    assert (code, err) == (130, "")
+    assert "b.png" in out
 
 
 @pytest.mark.parametrize("source", ["a.png", "film.mp4"])

@@ -184,11 +184,12 @@ def _recognize(args: argparse.Namespace) -> int:
         )
     found: dict[str, FaceList] = {}
     records: list[dict[str, Any]] = []
+    notes: list[str] = []
     recognizer = _recognizer(args)
     # The detector's threads that Ctrl-C meets as they start would be waited for, for ever.
     with held_interrupt() as interrupted:
         for job in tqdm(jobs, unit="picture", leave=False, disable=None if jobs[1:] else True):
-            records.append(_recognize_one(job, recognizer, found))
+            records.append(_recognize_one(job, recognizer, found, notes))
             if interrupted.is_set():
                 break
     faceless = [name for name, faces in found.items() if not faces]
@@ -196,6 +197,8 @@ def _recognize(args: argparse.Namespace) -> int:
     _print(args, table, lambda: records, faceless, seen=bool(found))
     if _is_file(args.csv):
         _write(args.csv, lambda path: table.to_csv(path, index=False))
+    for note in notes:
+        print(note, file=sys.stderr)
     unreadable = [record for record in records if "error" in record]
     for record in unreadable:
         print(f"{record['source']}: {record['error']}", file=sys.stderr)
@@ -209,15 +212,17 @@ def _recognize(args: argparse.Namespace) -> int:
 
 
 def _recognize_one(
-    job: _Job, recognizer: EmotionRecognizer, found: dict[str, FaceList]
+    job: _Job, recognizer: EmotionRecognizer, found: dict[str, FaceList], notes: list[str]
 ) -> dict[str, Any]:
     """Add a picture's faces to those found, and draw them if need be; return its record."""
     try:
-        pixels = load_image(job.path)
+        with warnings.catch_warnings(record=True) as noted:
+            pixels = load_image(job.path)
     except UnreadableImageError as error:
         return {"source": job.name, "error": error.problem}
     except FileNotFoundError:
         return {"source": job.name, "error": "the file is gone, or its link is broken"}
+    notes += [f"{job.name}: {getattr(one.message, 'note', one.message)}" for one in noted]
     faces = found[job.name] = recognizer.recognize(pixels)
     if job.drawn:
         job.drawn.parent.mkdir(parents=True, exist_ok=True)

@@ -7,16 +7,22 @@ import select
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Iterator
+from typing import Any
 
 _SIGPIPE = 13  # which Windows has no name for
 
 
 @contextlib.contextmanager
 def mistakes_as_lines(parser: argparse.ArgumentParser, stopped: str = "Stopped.") -> Iterator[None]:
-    """End the program with a line, not a traceback, on a mistake, a missing package, or Ctrl-C."""
+    """End the program with a line, not a traceback, on a mistake, a missing package, or Ctrl-C.
+
+    Warnings meant for users are lines, too.
+    """
     try:
-        yield
+        with warnings_as_lines(f"{parser.prog}: "):
+            yield
         sys.stdout.flush()
     except KeyboardInterrupt:
         parser.exit(128 + signal.SIGINT, f"{stopped}\n")  # the code by which shells know Ctrl-C
@@ -25,6 +31,22 @@ def mistakes_as_lines(parser: argparse.ArgumentParser, stopped: str = "Stopped."
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             parser.exit(128 + _SIGPIPE)
         parser.exit(2, f"{parser.prog}: error: {error}\n")
+
+
+@contextlib.contextmanager
+def warnings_as_lines(who: str = "") -> Iterator[None]:
+    """Show a warning meant for users without the line of code that it comes from."""
+    usual = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *where: Any) -> None:
+        if issubclass(category, UserWarning):
+            print(f"{who}warning: {message}", file=sys.stderr)
+        else:
+            usual(message, category, *where)
+
+    with warnings.catch_warnings():  # which puts back what it finds
+        warnings.showwarning = show
+        yield
 
 
 @contextlib.contextmanager

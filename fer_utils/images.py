@@ -82,6 +82,22 @@ class ValueRangeError(_DetailedError):
         self.problem, self.remedy = problem, remedy
 
 
+class OddPictureWarning(UserWarning):
+    """A picture that can be read, though perhaps not as it was meant.
+
+    Parameters
+    ----------
+    message : str
+        The whole of it, with what to do in Python.
+    note : str
+        What is odd about the picture, in a few words; kept as `note`.
+    """
+
+    def __init__(self, message: str, note: str) -> None:
+        super().__init__(message)
+        self.note = note
+
+
 def load_image(source: ImageSource, *, color: ColorOrder = "rgb") -> np.ndarray:
     """Read a picture in any common form as RGB.
 
@@ -234,11 +250,12 @@ def _warn_of_8_bits_in_16(pixels: np.ndarray, source: ImageSource) -> None:
         warnings.warn(_nearly_black(whose, str(pixels.max())), stacklevel=3)
 
 
-def _nearly_black(whose: str, largest: str) -> str:
-    return (
+def _nearly_black(whose: str, largest: str) -> OddPictureWarning:
+    return OddPictureWarning(
         "source: 16-bit values, and 32-bit ones of a file or PIL image, are read as 0 to 65535, "
         f"but the largest value{whose} is {largest}: the picture comes out nearly black. If its "
-        "values are 0 to 255, pass an array made with .astype(np.uint8)."
+        "values are 0 to 255, pass an array made with .astype(np.uint8).",
+        f"it comes out nearly black, the largest of its 16-bit values is {largest}",
     )
 
 
@@ -307,11 +324,12 @@ def _warn_of_several(image: Image.Image, name: str) -> None:
     with suppress(Exception):  # Damage behind the first picture is no reason to refuse it.
         number = getattr(image, "n_frames", 1) if image.format in _OF_SEVERAL else 1
     if number > 1:
-        warnings.warn(
+        warning = OddPictureWarning(
             f"source: {name!r} holds {number} pictures, of which the first is taken. For all of "
             f"them: recognize_video({name!r}{', fps=1' * (image.format == 'TIFF')}).",
-            stacklevel=6,
+            f"it holds {number} pictures, of which the first is taken",
         )
+        warnings.warn(warning, stacklevel=6)
 
 
 def _size_of_file(path: Path) -> int:

@@ -1,6 +1,7 @@
 import argparse
 import subprocess
 import sys
+import warnings
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
@@ -22,6 +23,20 @@ def test_a_command_ends_with_a_line(raised, code, line, capfd):
     with pytest.raises(SystemExit) as ended, mistakes_as_lines(parser, "Stopped. Go on with it."):
         raise raised
     assert (ended.value.code, capfd.readouterr().err) == (code, f"{line}\n")
+
+
+def test_a_warning_is_a_line_and_others_are_shown_as_ever(capfd):
+    parser = argparse.ArgumentParser(prog="fer")
+    with mistakes_as_lines(parser):
+        warnings.warn("the int8 copy is not used.", stacklevel=1)
+    assert capfd.readouterr().err == "fer: warning: the int8 copy is not used.\n"
+    with pytest.warns(RuntimeWarning, match="an overflow"), mistakes_as_lines(parser):
+        warnings.warn("an overflow", RuntimeWarning, stacklevel=1)
+    assert capfd.readouterr().err == ""
+    usual = warnings.showwarning
+    with mistakes_as_lines(parser):
+        pass
+    assert warnings.showwarning is usual
 
 
 STOPPED_WHILE_IT_LOADS = """

@@ -135,6 +135,18 @@ def test_what_it_drew_is_no_picture_of_the_folder(run, pair):
     assert "There is no other picture in drawn." in err
 
 
+def test_what_is_odd_about_a_picture_is_said_in_a_line(run):
+    Image.fromarray(NOBODY).save("two.gif", save_all=True, append_images=[Image.new("RGB", (9, 9))])
+    Image.fromarray(NOBODY[..., 0].astype(np.uint16)).save("dark.png")
+    code, out, err = run("two.gif", "dark.png")
+    assert (code, out) == (0, "No face found.\n")
+    assert err == (
+        "two.gif: it holds 2 pictures, of which the first is taken\n"
+        "dark.png: it comes out nearly black, the largest of its 16-bit values is "
+        f"{NOBODY[..., 0].max()}\n"
+    )
+
+
 def test_csv_and_json_can_be_printed(run, pair):
     _, out, _ = run("pair.png", "--csv", "-")
     assert out.splitlines()[0].startswith("source,frame,time_s,face_id,x,y,w,h,p_angry")

@@ -20,6 +20,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from ..graceful_exit import warnings_as_lines
 from ..images import UnreadableImageError, load_encoded
 from ..recognition.folder import GONE, load_listed, recognize_readable
 from ..recognition.recognizer import BATCH_SIZE, EmotionRecognizer, FaceEmotion
@@ -191,4 +192,5 @@ def _without_name(problem: str) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    with warnings_as_lines():
+        main()

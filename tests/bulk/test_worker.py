@@ -157,3 +157,13 @@ def test_the_process_that_reads_ends_with_its_worker(folder, out):
     assert child.poll() is None
     worker.close()
     assert child.poll() == -signal.SIGKILL
+
+
+def test_what_is_odd_about_a_picture_is_said_in_a_line(tmp_path, out, capfd):
+    (tmp_path / "two").mkdir()
+    pages = [Image.new("RGB", (20, 12), color) for color in ("white", "red")]
+    pages[0].save(tmp_path / "two" / "a.gif", save_all=True, append_images=pages[1:])
+    work(tmp_path / "two", out)
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith("warning: source: ")
+    assert "a.gif' holds 2 pictures, of which the first is taken." in line

@@ -9,6 +9,7 @@ import re
 import signal
 import sys
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from operator import itemgetter
@@ -264,8 +265,20 @@ def _jobs(args: argparse.Namespace) -> tuple[list[_Job], int]:
                 ending = "" if args.output or source.is_dir() else "_faces"
                 drawn = folder / plain.with_name(f"{plain.stem}{ending}{suffix}")
             jobs.append(_Job(name, path, drawn))
+    jobs = _drawn_apart(jobs)
     _check_targets(jobs)
     return jobs, left_out
+
+
+def _drawn_apart(jobs: Sequence[_Job]) -> list[_Job]:
+    """Let pictures whose names differ in a suffix alone, which drawing changes, keep it as well."""
+    times = Counter(job.drawn for job in jobs)
+    return [
+        job._replace(drawn=job.drawn.with_suffix(job.path.suffix + job.drawn.suffix))
+        if times[job.drawn] > 1 and job.drawn and job.path.suffix.lower() not in SAVED_SUFFIXES
+        else job
+        for job in jobs
+    ]
 
 
 def _check_targets(jobs: Sequence[_Job]) -> None:
@@ -279,8 +292,8 @@ def _check_targets(jobs: Sequence[_Job]) -> None:
             raise ValueError(f"{str(job.drawn)!r} would be drawn over; give another --output.")
         if target in seen:
             raise ValueError(
-                f"Two pictures would be drawn as {str(job.drawn)!r}; give them one at a time, or "
-                "the folder that holds both."
+                f"Two pictures would be drawn as {str(job.drawn)!r}; give them one at a time, each "
+                "with its own --output, or the folder that holds both."
             )
         if os.path.exists(target) and not is_drawn(job.drawn):
             raise ValueError(

@@ -95,6 +95,17 @@ def test_a_folder_is_drawn_as_it_is_laid_out(run, tmp_path):
     assert "error" in gone
 
 
+def test_pictures_of_one_name_and_several_formats_are_drawn_apart(run, tmp_path):
+    (tmp_path / "photos").mkdir()
+    for name in ("y.bmp", "y.gif", "y.png", "z.BMP", "z.jpg", "alone.tiff"):
+        Image.fromarray(NOBODY).save(Path("photos", name))
+    assert run("photos", "--draw")[0] == 0
+    drawn = sorted(path.name for path in Path("photos_faces").iterdir())
+    assert drawn == ["alone.jpg", "y.bmp.jpg", "y.gif.jpg", "y.png", "z.BMP.jpg", "z.jpg"]
+    assert run("photos/y.bmp", "photos/y.gif", "--draw")[0] == 0
+    assert sorted(path.name for path in Path().glob("y*")) == ["y_faces.bmp.jpg", "y_faces.gif.jpg"]
+
+
 @pytest.mark.parametrize(
     ("words", "own"),
     [

@@ -22,7 +22,13 @@ with stopped_while_loading():  # which takes half a second
     import pandas as pd
     from tqdm import tqdm
 
-    from .files import VIDEO_SUFFIXES, checked_target, unwritable_as_value_error, write_whole
+    from .files import (
+        VIDEO_SUFFIXES,
+        checked_target,
+        printable,
+        unwritable_as_value_error,
+        write_whole,
+    )
     from .images import UnreadableImageError, load_image
     from .recognition.drawing import SAVED_SUFFIXES, draw_faces, face_number, is_drawn
     from .recognition.folder import list_pictures
@@ -180,8 +186,8 @@ def _recognize(args: argparse.Namespace) -> int:
         print(f"Left out, as drawn by fer: {left_out}. To have one read, name it.", file=sys.stderr)
     if not jobs:
         raise ValueError(
-            f"There is no {'other ' * bool(left_out)}picture in {', '.join(args.sources)}. Videos "
-            "are named one at a time."
+            f"There is no {'other ' * bool(left_out)}picture in "
+            f"{', '.join(map(printable, args.sources))}. Videos are named one at a time."
         )
     found: dict[str, FaceList] = {}
     records: list[dict[str, Any]] = []
@@ -199,10 +205,10 @@ def _recognize(args: argparse.Namespace) -> int:
     if _is_file(args.csv):
         _write(args.csv, lambda path: table.to_csv(path, index=False))
     for note in notes:
-        print(note, file=sys.stderr)
+        print(printable(note), file=sys.stderr)
     unreadable = [record for record in records if "error" in record]
     for record in unreadable:
-        print(f"{record['source']}: {record['error']}", file=sys.stderr)
+        print(printable(f"{record['source']}: {record['error']}"), file=sys.stderr)
     if len(records) < len(jobs):
         what = f"interrupted after {len(records)} of {len(jobs)} pictures."
         print(f"{what} The result ends there.", file=sys.stderr)
@@ -358,7 +364,7 @@ def _print(
     elif seen:
         print(short_view(table))
         if faceless and not table.empty:
-            print("No face in", *faceless)
+            print("No face in", *map(printable, faceless))
     if _is_file(args.json):
         _write(args.json, lambda path: path.write_text(_as_json(to_records()), encoding="utf-8"))
 
@@ -382,7 +388,7 @@ def _say(*files: Path | str | None) -> None:
     if sys.stderr.isatty():
         for file in files:
             if file not in (None, _STDOUT):
-                print(f"Written: {file}", file=sys.stderr)
+                print(f"Written: {printable(str(file))}", file=sys.stderr)
 
 
 if __name__ == "__main__":

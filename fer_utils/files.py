@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,9 @@ PICTURE_SUFFIXES = frozenset(
 VIDEO_SUFFIXES = tuple(
     ".3gp .avi .flv .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ogv .ts .webm .wmv".split()
 )
+
+# Control characters, and the bytes of a name that is no Unicode, as Python holds them.
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 _PACKAGE = Path(__file__).resolve().parent
 # An installed copy carries within it what stands beside it in the repository.
@@ -111,6 +115,17 @@ def sha256_of(path: Path) -> str:
     """Return a file's SHA-256 checksum in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def printable(name: str) -> str:
+    """Spell out what a file's name may hold that would steer a terminal, or that it cannot show.
+
+    Examples
+    --------
+    >>> print(printable("a\\x1b[2Jb.jpg"))
+    a\\x1b[2Jb.jpg
+    """
+    return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), name)
 
 
 def shortened(text: str, most: int = 40) -> str:

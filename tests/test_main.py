@@ -166,6 +166,27 @@ def test_csv_and_json_can_be_printed(run, pair):
     assert [face["label"] for face in picture["faces"]] == ["unsure", "unsure"]
 
 
+@pytest.mark.skipif(os.name != "posix", reason="other systems refuse such names")
+def test_a_name_cannot_steer_the_terminal(run):
+    for folder in ("\x1b[2Jsome", "\x1b[2Jno"):
+        Path(folder).mkdir()
+    Image.fromarray(ASTRONAUT).save("\x1b[2Jsome/\x9bé.png")
+    Image.fromarray(NOBODY).save("\x1b[2Jsome/cat.png")
+    Image.fromarray(NOBODY).save(
+        "\x1b[2Jsome/two.gif", save_all=True, append_images=[Image.new("L", (9, 9))]
+    )
+    Path("\x1b[2Jsome/broken\n.jpg").write_text("no picture")
+    _, out, err = run("\x1b[2Jsome")
+    assert r"\x1b[2Jsome/\x9bé.png" in out
+    assert r"No face in \x1b[2Jsome/cat.png" in out
+    assert r"\x1b[2Jsome/two.gif: it holds 2 pictures" in err
+    assert r"\x1b[2Jsome/broken\n.jpg: its bytes" in err
+    nothing = run("\x1b[2Jno")[2]
+    assert r"picture in \x1b[2Jno." in nothing
+    assert "\x1b" not in out + err + nothing
+    assert "\x9b" not in out
+
+
 def test_nobody_is_said_in_words(run):
     Image.fromarray(NOBODY).save("cat.png")
     assert run("cat.png") == (0, "No face found.\n", "")

@@ -13,6 +13,7 @@ import pandas as pd
 from PIL import Image
 
 from ..emotions import UNSURE
+from ..files import printable
 from ..images import ImageSource, load_image
 from .face_html import image_tag
 
@@ -53,7 +54,7 @@ class ShortView:
     def __repr__(self) -> str:
         if self.table.empty:
             return "No face found."
-        shown = self.table.head(_MOST_ROWS).to_string(index=False)
+        shown = self.table.head(_MOST_ROWS).astype(str).map(printable).to_string(index=False)
         return f"{shown}\n{self._rest()}".rstrip()
 
     def _repr_html_(self) -> str:

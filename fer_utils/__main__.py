@@ -16,7 +16,12 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .graceful_exit import held_interrupt, mistakes_as_lines, stopped_while_loading
+from .graceful_exit import (
+    held_interrupt,
+    interrupt_afterwards,
+    mistakes_as_lines,
+    stopped_while_loading,
+)
 
 with stopped_while_loading():  # which takes half a second
     import pandas as pd
@@ -137,17 +142,14 @@ def _is_video(sources: Sequence[str]) -> bool:
 
 
 def _recognizer(args: argparse.Namespace) -> EmotionRecognizer:
-    with held_interrupt() as interrupted:  # which OpenVINO would turn into an error of its own
-        recognizer = EmotionRecognizer.load(
+    with interrupt_afterwards():
+        return EmotionRecognizer.load(
             args.weights,
             min_confidence=args.min_confidence,
             thorough=args.thorough,
             precision=args.precision,
             threads=args.threads,
         )
-    if interrupted.is_set():
-        raise KeyboardInterrupt
-    return recognizer
 
 
 def _recognize_video(args: argparse.Namespace) -> int:

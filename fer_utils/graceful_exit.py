@@ -23,7 +23,8 @@ def mistakes_as_lines(parser: argparse.ArgumentParser, stopped: str = "Stopped."
     try:
         with warnings_as_lines(f"{parser.prog}: "):
             yield
-        sys.stdout.flush()
+        if sys.stdout:  # which Python lacks where it was closed before
+            sys.stdout.flush()
     except KeyboardInterrupt:
         parser.exit(128 + signal.SIGINT, f"{stopped}\n")  # the code by which shells know Ctrl-C
     except (ValueError, TypeError, OSError, ImportError) as error:
@@ -76,6 +77,15 @@ class Stopped(KeyboardInterrupt):
 
     def _render_traceback_(self) -> list[str]:  # what IPython asks of an exception, if it has it
         return [f"Stopped: {self}"]
+
+
+@contextlib.contextmanager
+def interrupt_afterwards() -> Iterator[None]:
+    """Raise a Ctrl-C after the block, in which a library might make an error of its own of it."""
+    with held_interrupt() as interrupted:
+        yield
+    if interrupted.is_set():
+        raise KeyboardInterrupt
 
 
 @contextlib.contextmanager

@@ -25,6 +25,12 @@ def test_a_command_ends_with_a_line(raised, code, line, capfd):
     assert (ended.value.code, capfd.readouterr().err) == (code, f"{line}\n")
 
 
+def test_an_output_that_was_closed_before_is_no_mistake(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    with mistakes_as_lines(argparse.ArgumentParser(prog="fer")):
+        print("nobody reads it")
+
+
 def test_a_warning_is_a_line_and_others_are_shown_as_ever(capfd):
     parser = argparse.ArgumentParser(prog="fer")
     with mistakes_as_lines(parser):

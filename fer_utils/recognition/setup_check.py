@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from ..extras import TRAINING_COMMAND
 from ..faces.blazeface import DETECTOR_FILE, metrics_warning, read_detector_file
+from ..graceful_exit import interrupt_afterwards, mistakes_as_lines
 
 _PACKAGES = ("numpy", "openvino")
 _TRAINING_PACKAGES = ("tensorflow", "keras", "imbalanced-learn")
@@ -88,14 +89,16 @@ def main(arguments: list[str] | None = None, prog: str | None = None) -> None:
     parser = _parser()
     parser.prog = prog or parser.prog
     parser.parse_args(arguments)
-    report = check_setup()
-    print(report)
+    with mistakes_as_lines(parser):
+        report = check_setup()
+        print(report)
     parser.exit(0 if report.ok else 1)
 
 
 def _attempt(name: str, step: Callable[[], str]) -> Check:
     try:
-        return Check(name, True, step())
+        with interrupt_afterwards():
+            return Check(name, True, step())
     except importlib.metadata.PackageNotFoundError:
         return Check(name, False, f"not installed: pip install {name}")
     except (ImportError, OSError, ValueError) as error:

@@ -1,6 +1,9 @@
 import importlib.metadata
 import json
+import platform
 import shutil
+import signal
+from contextlib import suppress
 from pathlib import Path
 
 import keras
@@ -10,7 +13,7 @@ from fer_utils.faces import blazeface
 from fer_utils.files import sha256_of
 from fer_utils.network import vote
 from fer_utils.network.vgg import build_vgg
-from fer_utils.recognition.setup_check import check_setup
+from fer_utils.recognition.setup_check import check_setup, main
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +53,18 @@ def test_a_whole_setup_is_ready(shipped):
         "ready.",
     ):
         assert expected in text
+
+
+def test_ctrl_c_ends_it_with_a_line_though_a_step_may_swallow_it(monkeypatch, capsys):
+    def swallowing():
+        with suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        return "3.12"
+
+    monkeypatch.setattr(platform, "python_version", swallowing)
+    with pytest.raises(SystemExit) as ended:
+        main([])
+    assert (ended.value.code, *capsys.readouterr()) == (130, "", "Stopped.\n")
 
 
 def test_missing_pieces_are_reported_with_their_remedy(shipped, tmp_path, monkeypatch):

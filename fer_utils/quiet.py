@@ -33,6 +33,8 @@ def quiet() -> Iterator[None]:
         return
     try:
         yield
+    except KeyboardInterrupt:  # who ends it needs no reasons
+        raise
     except BaseException:
         _catcher.show(start)
         raise

@@ -61,6 +61,21 @@ with quiet():
     assert stderr_of(code) == "why\n"
 
 
+def test_it_is_not_shown_where_ctrl_c_ends_the_block():
+    code = """
+import os
+from fer_utils.quiet import quiet
+
+try:
+    with quiet():
+        os.write(2, b"a notice\\n")
+        raise KeyboardInterrupt
+except KeyboardInterrupt:
+    pass
+"""
+    assert stderr_of(code) == ""
+
+
 IN_THREADS = """
 import logging, os, sys, threading, time
 from fer_utils.quiet import quiet

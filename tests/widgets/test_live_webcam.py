@@ -431,6 +431,40 @@ def test_a_curve_begins_anew_where_the_face_was_away(show, interrupt):
     shown.page.wait_for_function("pieces === 2 && lines > 3")
 
 
+def test_the_legend_shows_dashes_once_the_face_has_left(show):
+    shown = run(show, tracked())
+    shown.page.locator(".fer-legend .fer-top", has_text="happy91%").wait_for()
+    shown.widget._stream.faces = []
+    shown.page.locator(".fer-legend span", has_text="happy\N{EN DASH}").wait_for()
+    assert shown.page.locator(".fer-top").count() == 0
+    assert shown.page.locator(".fer-legend span", has_text="%").count() == 0
+
+
+def test_after_stop_the_legend_stays_as_the_last_picture_does(show):
+    shown = run(show, tracked())
+    shown.page.locator(".fer-legend .fer-top", has_text="happy91%").wait_for()
+    press(shown.page, "Stop")
+    shown.wait_for_status("Stopped.")
+    assert shown.page.locator(".fer-legend .fer-top", has_text="happy91%").count() == 1
+
+
+def test_after_stop_the_chart_follows_a_change_of_theme(show):
+    shown = run(show, tracked())
+    shown.page.wait_for_function(holds_color("chart", "happy"))
+    press(shown.page, "Stop")
+    shown.page.evaluate("""() => {
+      window.grid = new Set();
+      const stroke = CanvasRenderingContext2D.prototype.stroke;
+      CanvasRenderingContext2D.prototype.stroke = function () {
+        window.grid.add(this.strokeStyle);
+        stroke.call(this);
+      };
+      document.body.style.setProperty("--jp-ui-font-color1", "#123456");
+    }""")
+    shown.page.wait_for_function("grid.has('#123456')")
+    shown.page.wait_for_function(holds_color("chart", "happy"))
+
+
 DASHES = """() => {
   window.dashes = new Set();
   const stroke = CanvasRenderingContext2D.prototype.stroke;

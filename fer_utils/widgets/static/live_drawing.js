@@ -71,6 +71,7 @@ function buildCourse(view, palette) {
   const shares = palette.emotions.map((name, i) => addToLegend(view.legend, name, colors[i]));
   const points = []; // of one face in one picture each: time_s, id, emotions, goesOn
   let before_s; // when the picture before was taken
+  let drawn_s; // the time at the chart's right end
 
   function add(time_s, faces) {
     const last = points.at(-1);
@@ -85,11 +86,19 @@ function buildCourse(view, palette) {
     if (view.course.hidden) return;
     const several = faces.length > 1 ? ` of face ${shownNumber(face.id)}` : "";
     view.caption.textContent = `Emotions${several}, last ${COURSE_S} seconds`;
-    drawCourse(view.chart, points, colors, time_s);
-    if (face) showShares(shares, face);
+    drawn_s = time_s;
+    draw();
+    showShares(shares, face);
   }
 
-  return { add };
+  const draw = () => drawCourse(view.chart, points, colors, drawn_s);
+  // A change of the page's theme changes the grid's colour, which takes a moment: see the CSS.
+  view.chart.ontransitionend = draw;
+
+  /** From now on, nothing is seen: the curves begin anew. What was shown last stays. */
+  const leaveOff = () => (before_s = undefined);
+
+  return { add, leaveOff };
 }
 
 function largest(faces) {
@@ -104,10 +113,10 @@ function addToLegend(legend, name, color) {
   return { name, item, share: item.lastChild };
 }
 
-function showShares(shares, { label, emotions }) {
+function showShares(shares, face) {
   shares.forEach(({ name, item, share }, i) => {
-    share.textContent = percent(emotions[i]);
-    item.classList.toggle("fer-top", name === label);
+    share.textContent = face ? percent(face.emotions[i]) : "–";
+    item.classList.toggle("fer-top", name === face?.label);
   });
 }
 

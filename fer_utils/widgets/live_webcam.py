@@ -16,7 +16,7 @@ from PIL import Image, ImageColor
 from ..emotions import LABEL_COLORS, UNSURE, colors_of, ink_on
 from ..files import checked_target, unwritable_as_value_error, write_whole
 from ..images import load_image
-from ..recognition.drawing import caption, draw_faces
+from ..recognition.drawing import caption, draw_faces, png_address
 from ..recognition.recognizer import EmotionRecognizer
 from ..video.stream import EmotionStream, TrackedFace
 from ..video.tables import FaceTable
@@ -52,7 +52,8 @@ def webcam(recognizer: EmotionRecognizer) -> "LiveWebcam":
     Returns
     -------
     LiveWebcam
-        The widget. After Stop, `to_frame()` has the table and `snapshot()` a picture.
+        The widget. After Stop, `to_frame()` has the table and `snapshot()` a picture; the button
+        Snapshot also links it, to be downloaded.
 
     Raises
     ------
@@ -215,7 +216,7 @@ class LiveWebcam(anywidget.AnyWidget):
         if self._newest is None:
             return {"error": "There is no picture yet. Wait for the first one, then try again."}
         self._kept = self._newest
-        return {}
+        return {"address": png_address(Image.fromarray(draw_faces(*self._kept)))}
 
 
 def _to_message(face: TrackedFace) -> dict[str, Any]:

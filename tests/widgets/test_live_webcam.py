@@ -510,12 +510,26 @@ def test_pictures_are_dropped_while_the_kernel_is_slow(show):
 def test_a_snapshot_is_kept_and_drawn(show):
     shown = run(show, tracked())
     press(shown.page, "Snapshot")
-    shown.wait_for_status("Snapshot kept. In Python, snapshot() returns it")
+    shown.wait_for_status("Snapshot kept. In Python, the widget's snapshot() returns it.")
     picture = shown.widget.snapshot()
     assert picture.shape == CAMERA_SHAPE
     difference = np.abs(picture.astype(int) - SCENE)[:, :480].mean(axis=2)
     x, y, w, _ = BOX
     assert difference[y, x : x + w].mean() > 3 * np.median(difference)
+
+
+def test_a_snapshot_can_be_downloaded_also_after_stop(show):
+    shown = run(show, tracked())
+    link = shown.page.get_by_role("link", name="Download the snapshot")
+    assert link.count() == 0
+    press(shown.page, "Snapshot")
+    link.wait_for()
+    press(shown.page, "Stop")
+    with shown.page.expect_download() as download:
+        link.click()
+    assert download.value.suggested_filename == "snapshot.png"
+    with Image.open(download.value.path()) as picture:
+        np.testing.assert_array_equal(np.array(picture), shown.widget.snapshot())
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ const CAMERA_GONE = "The camera was unplugged, or another program took it.";
 const STOPPED = "Stopped. In Python, to_frame() returns the table and snapshot() a picture.";
 const HIDDEN = "Stopped, because this page went out of sight.";
 const OR_STILL = " A picture will do, too: put PictureInput() into a cell.";
-const KEPT = 'Snapshot kept. In Python, snapshot() returns it and snapshot("me.png") saves it.';
+const KEPT = "Snapshot kept. In Python, the widget's snapshot() returns it.";
 
 const HTML = `
   <div class="fer-buttons">
@@ -34,6 +34,7 @@ const HTML = `
     <canvas data-part="overlay" class="fer-overlay" aria-hidden="true"></canvas>
   </div>
   <div class="fer-status" data-part="status" role="status"></div>
+  <a data-part="link" class="fer-link" download="snapshot.png" hidden>Download the snapshot</a>
   <figure data-part="course" class="fer-course" hidden>
     <figcaption data-part="caption"></figcaption>
     <canvas data-part="chart" role="img" aria-label="The emotions over time"></canvas>
@@ -125,10 +126,12 @@ function render({ model, el }) {
     view.say(text, isError);
   }
 
-  /** Snapshot: the kernel keeps the picture it answered last, with its boxes. */
+  /** Snapshot: the kernel keeps the picture it answered last, with its boxes, and sends it. */
   async function keep() {
     try {
-      await kernel.ask({ kind: "keep" });
+      const { address } = await kernel.ask({ kind: "keep" });
+      view.link.href = address;
+      view.link.hidden = false;
       view.say(KEPT);
       view.stage.animate([{ filter: "brightness(2)" }, { filter: "none" }], 300);
     } catch (error) {

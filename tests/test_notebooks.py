@@ -175,6 +175,14 @@ def test_the_disagreements_have_as_many_pages_as_they_fill(faces, pages):
     assert [*choices["page"]] == [*range(1, pages + 1)]
 
 
+def test_the_timeline_of_a_webcam_that_saw_nobody_says_so(capsys):
+    path = ROOT / "notebooks" / "inference.ipynb"
+    notebook = nbformat.read(path, as_version=nbformat.NO_CONVERT)
+    (source,) = (c.source for c in code_cells(notebook) if "plot_timeline(camera" in c.source)
+    exec(source, {"camera": SimpleNamespace(to_frame=list)})
+    assert capsys.readouterr().out == "No face was seen.\n"
+
+
 @pytest.mark.slow
 def test_training_comes_to_a_network_that_beats_guessing(tmp_path, monkeypatch):
     for name in [name for name in os.environ if name.startswith("FER_")]:

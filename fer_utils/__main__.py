@@ -1,7 +1,6 @@
 """The command line: ``python -m fer_utils picture.jpg``, or ``fer`` once it is installed."""
 
 import argparse
-import difflib
 import importlib
 import json
 import os
@@ -10,7 +9,7 @@ import signal
 import sys
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -20,6 +19,7 @@ from .graceful_exit import (
     held_interrupt,
     interrupt_afterwards,
     mistakes_as_lines,
+    nearest,
     stopped_while_loading,
 )
 
@@ -107,7 +107,7 @@ def _parsed(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.N
     args, unknown = parser.parse_known_args(words)
     if unknown:
         known = re.findall(r"--[\w-]+", parser.format_help())
-        parser.error(f"there is no option {unknown[0]!r}{_nearest(unknown[0], known)}")
+        parser.error(f"there is no option {unknown[0]!r}{nearest(unknown[0], known)}")
     if args.csv == args.json == _STDOUT:
         parser.error("--csv - and --json - would both print; give one of them a file.")
     for name in args.sources:
@@ -117,14 +117,12 @@ def _parsed(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.N
             beside = Path(name).parent
             files = {path.name for path in beside.iterdir()} if beside.is_dir() else set()
             commands = set(_COMMANDS) if name == words[0] else set()
-            nearest = _nearest(Path(name).name, sorted((files | commands) - {Path(name).name}))
-            parser.error(f"there is no picture, folder, video or command {name!r}{nearest}")
+            others = sorted((files | commands) - {Path(name).name})
+            parser.error(
+                f"there is no picture, folder, video or command {name!r}"
+                f"{nearest(Path(name).name, others)}"
+            )
     return args
-
-
-def _nearest(word: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(word, known, n=1)
-    return f"; did you mean {near[0]!r}?" if near else ". --help lists what there is."
 
 
 def _check_outputs(args: argparse.Namespace) -> None:

@@ -2,13 +2,16 @@
 
 import argparse
 import contextlib
+import difflib
 import os
+import re
 import select
 import signal
 import sys
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import takewhile
 from typing import Any
 
 _SIGPIPE = 13  # which Windows has no name for
@@ -32,6 +35,34 @@ def mistakes_as_lines(parser: argparse.ArgumentParser, stopped: str = "Stopped."
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             parser.exit(128 + _SIGPIPE)
         parser.exit(2, f"{parser.prog}: error: {error}\n")
+
+
+def parsed(parser: argparse.ArgumentParser, words: Sequence[str] | None) -> argparse.Namespace:
+    """Parse a command's words; before all else, an option that is unknown ends the program.
+
+    Else it would be told what is missing, which may be what was misspelt.
+    """
+    words = sys.argv[1:] if words is None else words
+    known = re.findall(r"--[\w-]+", parser.format_help())
+    for word in takewhile("--".__ne__, words):  # behind which all are names
+        option = word.partition("=")[0]
+        if option.startswith("--") and not any(name.startswith(option) for name in known):
+            parser.error(f"there is no option {option!r}{nearest(option, known)}")
+    return parser.parse_args(words)
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """End a message on a word that is unknown: with the nearest known one, or where they are."""
+    near = difflib.get_close_matches(word, known, n=1)
+    return f"; did you mean {near[0]!r}?" if near else ". --help lists what there is."
+
+
+class HelpWithDefaults(argparse.ArgumentDefaultsHelpFormatter):
+    """Tells each option's default, but for one that says nothing."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        says_nothing = action.default is None or action.default is False or action.default == []
+        return action.help if says_nothing else super()._get_help_string(action)
 
 
 @contextlib.contextmanager

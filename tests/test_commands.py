@@ -12,6 +12,7 @@ import pytest
 from fer_utils import __main__ as fer
 from fer_utils.bulk import many
 from fer_utils.evaluation import metrics
+from fer_utils.graceful_exit import parsed
 from fer_utils.lab import imbalance_experiment, notebook_report, opinion_experiment
 from fer_utils.recognition import export, setup_check
 from fer_utils.training import averaging
@@ -104,6 +105,26 @@ def test_commands_are_found_in_the_blocks_of_pages_and_notebooks(file):
 @pytest.mark.parametrize("module", MODULES)
 def test_a_module_is_called_by_its_address_where_it_is_run_itself(module):
     assert MODULES[module]().prog == f"python -m {module}"
+
+
+@pytest.mark.parametrize("make_parser", dict.fromkeys([*COMMANDS.values(), *MODULES.values()]))
+def test_help_tells_no_default_that_says_nothing(make_parser):
+    told = " ".join(make_parser().format_help().split())
+    assert not re.search(r"\(default: (None|False|\[\])\)|default: [^()]*\) \(default", told)
+    assert "(default: 64)" in " ".join(training_parser().format_help().split())
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_an_unknown_option_is_told_before_what_is_missing(name, capsys):
+    with pytest.raises(SystemExit):
+        parsed(COMMANDS[name](), ["--hlep"])
+    error = capsys.readouterr().err
+    assert error.endswith("error: there is no option '--hlep'; did you mean '--help'?\n")
+
+
+def test_what_is_no_unknown_option():
+    args = parsed(many._parser(), ["--every-s=0.5", "--part", "9", "--", "--in.jpg", "out"])
+    assert (args.every_s, args.part_size, args.source) == (0.5, 9, "--in.jpg")
 
 
 def test_all_commands_of_fer_are_known_here():

@@ -28,7 +28,6 @@ SENTENCES = {
     "_hint_at_shape",
     "_how_to_fit",
     "_how_to_wrap",
-    "_nearest",
     "_nearly_black",
     "_no_probabilities",
     "_unknown_shape",

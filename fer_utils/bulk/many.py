@@ -16,7 +16,7 @@ from tqdm.auto import tqdm
 
 from ..argument_checks import checked_flag, checked_number, checked_whole_number
 from ..faces.detector import MIN_SCORE
-from ..graceful_exit import mistakes_as_lines
+from ..graceful_exit import HelpWithDefaults, mistakes_as_lines, parsed
 from ..network.vote import Precision
 from ..recognition.folder import relative, settings_of
 from .child import make_recognizer
@@ -268,7 +268,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m fer_utils.bulk",
         description="Recognise the faces in any number of pictures and videos, into a Parquet "
         "data set. Run the same command again to go on with what was cut off.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=HelpWithDefaults,
     )
     add = parser.add_argument
     add(
@@ -296,6 +296,6 @@ def main(arguments: list[str] | None = None, prog: str | None = None) -> None:
     """Label as the command line says; see ``--help``."""
     parser = _parser()
     parser.prog = prog or parser.prog
-    args = parser.parse_args(arguments)
+    args = parsed(parser, arguments)
     with mistakes_as_lines(parser, stopped="Stopped. Run the same command again to go on."):
         print(recognize_many(**vars(args)))

@@ -18,7 +18,7 @@ from ..data.options import add_data_options, load_as_told
 from ..emotions import EMOTIONS
 from ..extras import training_extra
 from ..files import unwritable_as_value_error
-from ..graceful_exit import mistakes_as_lines
+from ..graceful_exit import mistakes_as_lines, parsed
 from ..network.int8 import Int8File, Int8Network, has_fast_int8, write_int8
 from ..network.vote import (
     SHIPPED_VOTE,
@@ -432,7 +432,7 @@ def main(arguments: list[str] | None = None, prog: str | None = None) -> None:
     """Measure as the command line says; see ``--help``."""
     parser = _parser()
     parser.prog = prog or parser.prog
-    args = parser.parse_args(arguments)
+    args = parsed(parser, arguments)
     with mistakes_as_lines(parser):
         _measure_as_told(args)
 

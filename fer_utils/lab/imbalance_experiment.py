@@ -18,7 +18,7 @@ from ..data.oversampling import oversample
 from ..emotions import EMOTIONS
 from ..extras import training_extra
 from ..files import checked_target, write_whole
-from ..graceful_exit import mistakes_as_lines
+from ..graceful_exit import HelpWithDefaults, mistakes_as_lines, parsed
 from .experiment import (
     CHOOSING,
     add_run_options,
@@ -127,7 +127,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m fer_utils.lab.imbalance_experiment",
         description="Train a small network with each cure for unequal classes and write down what "
         "it calls the faces of the validation part. Run the same command again to go on.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=HelpWithDefaults,
     )
     add_data_options(parser)
     add_run_options(parser, "imbalance", STEPS)
@@ -137,7 +137,7 @@ def _parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> None:
     """Run the experiment as the command line says; see ``--help``."""
     parser = _parser()
-    args = parser.parse_args(arguments)
+    args = parsed(parser, arguments)
     with mistakes_as_lines(parser):
         target = checked_target("table", args.table, ".csv")
         data = drop_duplicates(load_as_told(args))

@@ -20,7 +20,7 @@ from tqdm.auto import tqdm
 from ..data.dataset import Split
 from ..extras import notebooks_extra
 from ..files import checked_target, sha256_of, write_whole
-from ..graceful_exit import mistakes_as_lines
+from ..graceful_exit import mistakes_as_lines, parsed
 
 with notebooks_extra():
     import nbformat
@@ -231,7 +231,7 @@ def main(arguments: list[str] | None = None, prog: str | None = None) -> None:
     """Write the page as the command line says; see ``--help``."""
     parser = _parser()
     parser.prog = prog or parser.prog
-    args = parser.parse_args(arguments)
+    args = parsed(parser, arguments)
     with mistakes_as_lines(parser):
         output = args.output or f"{Path(args.notebook).stem}.html"
         print(write_report(args.notebook, output, run=args.run))

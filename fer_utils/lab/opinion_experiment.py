@@ -17,7 +17,7 @@ from ..data.dataset import FerDataset, split_off_validation
 from ..data.duplicates import drop_duplicates
 from ..data.options import add_data_options, load_as_told
 from ..files import checked_target, write_whole
-from ..graceful_exit import mistakes_as_lines
+from ..graceful_exit import HelpWithDefaults, mistakes_as_lines, parsed
 from ..plots.axes import panels
 from .experiment import (
     CHOOSING,
@@ -153,7 +153,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m fer_utils.lab.opinion_experiment",
         description="Train a small network with five shares of the opinions and write down what "
         "it calls the faces of the validation part. Run the same command again to go on.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=HelpWithDefaults,
     )
     add_data_options(parser)
     parser.add_argument("--opinions", required=True, metavar="FILE", help="FER+'s fer2013new.csv")
@@ -164,7 +164,7 @@ def _parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> None:
     """Run the experiment as the command line says; see ``--help``."""
     parser = _parser()
-    args = parser.parse_args(arguments)
+    args = parsed(parser, arguments)
     with mistakes_as_lines(parser):
         target = checked_target("table", args.table, ".csv")
         data = drop_duplicates(load_as_told(args))

@@ -18,7 +18,7 @@ import numpy as np
 from ..faces.crop import crop_face
 from ..faces.detector import FaceDetector
 from ..files import checked_target, unwritable_as_value_error
-from ..graceful_exit import mistakes_as_lines
+from ..graceful_exit import mistakes_as_lines, parsed
 from ..images import load_image
 from ..network.openvino_network import LightNetwork, compute_file
 from ..network.vote import SHIPPED_VOTE, SoftVote, read_vote
@@ -163,7 +163,7 @@ def main(arguments: list[str] | None = None, prog: str | None = None) -> None:
     """Export as the command line says; see ``--help``."""
     parser = _parser()
     parser.prog = prog or parser.prog
-    args = parser.parse_args(arguments)
+    args = parsed(parser, arguments)
     suffix = FORMATS[args.to].suffix
     with mistakes_as_lines(parser):
         target = checked_target("--output", args.output or f"vote{suffix}", suffix)

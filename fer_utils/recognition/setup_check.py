@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from ..extras import TRAINING_COMMAND
 from ..faces.blazeface import DETECTOR_FILE, metrics_warning, read_detector_file
-from ..graceful_exit import interrupt_afterwards, mistakes_as_lines
+from ..graceful_exit import interrupt_afterwards, mistakes_as_lines, parsed
 
 _PACKAGES = ("numpy", "openvino")
 _TRAINING_PACKAGES = ("tensorflow", "keras", "imbalanced-learn")
@@ -88,7 +88,7 @@ def main(arguments: list[str] | None = None, prog: str | None = None) -> None:
     """Print the report; end with 1 where something is to be mended."""
     parser = _parser()
     parser.prog = prog or parser.prog
-    parser.parse_args(arguments)
+    parsed(parser, arguments)
     with mistakes_as_lines(parser):
         report = check_setup()
         print(report)

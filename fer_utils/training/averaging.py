@@ -14,7 +14,7 @@ from ..data.parsing import IMAGE_SIZE
 from ..emotions import EMOTIONS
 from ..evaluation.metrics import evaluate
 from ..files import checked_target, write_whole
-from ..graceful_exit import mistakes_as_lines
+from ..graceful_exit import HelpWithDefaults, mistakes_as_lines, parsed
 from ..network.vgg import load_weights
 from ..network.weights_file import find_weights, save_half
 from ..quiet_keras import keras
@@ -85,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m fer_utils.training.averaging",
         description="Average the weights of networks that went on from one another, and compare "
         "the mean with each of them on the data set's validation part.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=HelpWithDefaults,
     )
     add = parser.add_argument
     add_data_options(parser)
@@ -102,7 +102,7 @@ def _parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> None:
     """Average as the command line says; see ``--help``."""
     parser = _parser()
-    args = parser.parse_args(arguments)
+    args = parsed(parser, arguments)
     with mistakes_as_lines(parser):
         _average_as_told(args)
 

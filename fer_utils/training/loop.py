@@ -15,7 +15,7 @@ from ..data.dataset import Split
 from ..data.duplicates import drop_duplicates
 from ..data.options import load_as_told
 from ..data.oversampling import oversample
-from ..graceful_exit import mistakes_as_lines
+from ..graceful_exit import mistakes_as_lines, parsed
 from ..network.vgg import build_vgg, load_weights
 from ..quiet_keras import keras
 from .batch_norm import NormStatistics
@@ -245,7 +245,7 @@ def main(arguments: list[str] | None = None, prog: str | None = None) -> None:
     parser.prog = prog or parser.prog
     again = "Stopped. Run the same command again to go on from the last validation."
     with mistakes_as_lines(parser, again):  # an @FILE, too, may hold what cannot be read
-        _train_as_told(parser.parse_args(arguments))
+        _train_as_told(parsed(parser, arguments))
 
 
 def _train_as_told(args: argparse.Namespace) -> None:

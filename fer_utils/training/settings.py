@@ -16,6 +16,7 @@ from ..data.dataset import Split
 from ..data.options import add_data_options
 from ..data.oversampling import K_NEIGHBORS, METHODS
 from ..emotions import EMOTIONS
+from ..graceful_exit import HelpWithDefaults
 from ..network.vgg import LARGEST_SIZE, SMALLEST_SIZE, build_vgg
 from ..quiet_keras import keras
 
@@ -82,7 +83,7 @@ def training_parser() -> argparse.ArgumentParser:
         description="Train the network on a FER2013-like data set. Run the same command again "
         "to go on with a run that was cut off. @FILE stands for the options in a file: any number "
         "of words a line, # begins a comment.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=HelpWithDefaults,
         fromfile_prefix_chars="@",
     )
     parser.convert_arg_line_to_args = _words

@@ -84,8 +84,9 @@ def _parser() -> argparse.ArgumentParser:
         epilog=f"commands:\n{commands}\n\nA file that is named as a command: ./check\n"
         "In a folder, pictures that fer itself has drawn are counted and left out, by a mark in\n"
         "their metadata; to have one read, name it. A file without that mark is not drawn over.\n"
-        "Ends with 0; with 1 if a picture, or a part of a video, cannot be read; with 2 if\n"
-        "nothing can be done; with 130 if Ctrl-C ends it, which keeps what was found so far.",
+        "Ends with 0; with 1 if some picture, or a part of a video, cannot be read; with 2 if\n"
+        "none can be read, or nothing be done; with 130 if Ctrl-C ends it, which keeps what was\n"
+        "found so far.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
@@ -215,6 +216,8 @@ def _recognize(args: argparse.Namespace) -> int:
     _say(args.csv, args.json, *(job.drawn for job in jobs if job.name in found))
     if interrupted.is_set():
         return _STOPPED
+    if not found:
+        return _NOTHING_DONE
     return _SOME_UNREADABLE if unreadable else _DONE
 
 

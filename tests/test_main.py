@@ -195,7 +195,7 @@ def test_nobody_is_said_in_words(run):
 def test_nobody_is_said_only_where_somebody_looked(run):
     Path("broken.jpg").write_text("no picture")
     code, out, err = run("broken.jpg")
-    assert (code, out) == (1, "")
+    assert (code, out) == (2, "")  # as for a video that cannot be read
     assert err == "broken.jpg: its bytes are of no known format\n"
 
 

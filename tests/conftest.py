@@ -1,5 +1,6 @@
 """What all tests share: a face detector, and figures without a screen, closed after each test."""
 
+import signal
 import sys
 
 import matplotlib
@@ -10,6 +11,9 @@ from fer_utils import FaceDetector, openvino_runtime
 from fer_utils.network import openvino_network
 
 matplotlib.use("Agg")
+# Tests send Ctrl-C, which a job in the background ignores, and so do the programs that it starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 # Tests that use one of these start a browser, or wait for whole trainings.

@@ -46,7 +46,7 @@ class FaceDetector:
     face counts when it is seen again in a closer look at its own surroundings, which places its
     eyes and its mouth more precisely. What share of the faces of each size is found that way,
     tests/benchmarks/bench_detection.py prints. Where OpenVINO is installed and quick at it, it
-    computes the same for all tiles at once. Close the detector with `close`, or use it in a
+    computes the same for many tiles at once. Close the detector with `close`, or use it in a
     ``with`` statement. Pickled and copied, it is its settings, and is made anew from them; so it
     is in a forked child.
 

@@ -1,4 +1,4 @@
-"""BlazeFace looks at all tiles of a large picture at once: MediaPipe's file, computed by OpenVINO.
+"""BlazeFace looks at many tiles of a picture at once: MediaPipe's file, computed by OpenVINO.
 
 MediaPipe takes one view at a time, and as long to hand it over as to compute it. What the network
 returns is read here as MediaPipe reads it, so both find the same boxes, which a test compares.

@@ -153,9 +153,12 @@ def _recognizer(args: argparse.Namespace) -> EmotionRecognizer:
 
 def _recognize_video(args: argparse.Namespace) -> int:
     from .video.recognize import EndsEarlyWarning, recognize_video
+    from .video.writer import is_written
 
     source = Path(args.sources[0])
     output = args.output or (f"{source.stem}_faces.mp4" if args.draw else None)
+    if output:
+        _check_replaced(checked_target("--output", output, ".mp4"), is_written)
     with warnings.catch_warnings(record=True) as noted:
         warnings.simplefilter("always", EndsEarlyWarning)
         table = recognize_video(
@@ -304,12 +307,16 @@ def _check_targets(jobs: Sequence[_Job]) -> None:
                 f"Two pictures would be drawn as {str(job.drawn)!r}; give them one at a time, each "
                 "with its own --output, or the folder that holds both."
             )
-        if os.path.exists(target) and not is_drawn(job.drawn):
-            raise ValueError(
-                f"{str(job.drawn)!r} is there already, and fer has not drawn it: it would be lost. "
-                "Give another --output, or move it away."
-            )
+        _check_replaced(job.drawn, is_drawn)
         seen.add(target)
+
+
+def _check_replaced(target: Path, is_ours: Callable[[Path], bool]) -> None:
+    if target.exists() and not is_ours(target):
+        raise ValueError(
+            f"{str(target)!r} is there already, and fer has not drawn it: it would be lost. "
+            "Give another --output, or move it away."
+        )
 
 
 def _to_records(faces: FaceList) -> list[dict[str, Any]]:

@@ -130,6 +130,20 @@ def test_what_it_drew_is_drawn_anew_and_a_photo_of_that_name_is_kept(
     assert [run(*words)[0] for _ in range(2)] == [0, 0]
 
 
+@pytest.mark.parametrize(
+    ("words", "own"), [(["--draw"], "film_faces.mp4"), (["-o", "out.mp4"], "out.mp4")]
+)
+def test_a_video_it_wrote_is_written_anew_and_another_of_that_name_is_kept(run, words, own):
+    write_video([ASTRONAUT] * 2, "film.mp4", fps=10)
+    write_clip(Path(own), moving_head(2), np.arange(2) / 10)
+    before = Path(own).read_bytes()
+    code, out, err = run("film.mp4", *words)
+    assert (code, out, Path(own).read_bytes()) == (2, "", before)
+    assert f"{own!r} is there already, and fer has not drawn it: it would be lost." in err
+    Path(own).unlink()
+    assert [run("film.mp4", *words)[0] for _ in range(2)] == [0, 0]
+
+
 def test_what_it_drew_is_no_picture_of_the_folder(run, pair):
     Image.fromarray(NOBODY).save("cat_faces.png")  # the user's own, whatever its name
     first = run(".", "--draw", "-o", "drawn")

@@ -11,14 +11,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
 
 from ..data.dataset import FerDataset, split_off_validation
 from ..data.duplicates import drop_duplicates
 from ..data.options import add_data_options, load_as_told
 from ..files import checked_target, write_whole
 from ..graceful_exit import HelpWithDefaults, mistakes_as_lines, parsed
-from ..plots.axes import panels
+from ..plots.axes import panels, round_ticks
 from .experiment import (
     CHOOSING,
     add_run_options,
@@ -142,7 +141,7 @@ def plot_trade(answers: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         ax.errorbar(ways, rows["value"], yerr=lengths, fmt="o-", capsize=3, label=name)
     ax.set_xticks(SHARES)
     ax.set(xlabel="Share of the opinions in what is learned", ylabel="Accuracy")
-    ax.yaxis.set_major_formatter(PercentFormatter(1))
+    round_ticks(ax.yaxis, percent=True)
     ax.spines[["top", "right"]].set_visible(False)
     ax.legend(frameon=False, title="Measured against")
     return ax

@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import io
 import json
 import os
 import re
@@ -10,11 +11,13 @@ import sys
 import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from . import __version__
 from .graceful_exit import (
     held_interrupt,
     interrupt_afterwards,
@@ -53,12 +56,18 @@ _COMMANDS = {
 }
 _DONE, _SOME_UNREADABLE, _NOTHING_DONE, _STOPPED = 0, 1, 2, 128 + signal.SIGINT
 _STDOUT = "-"
+# How the files begin that --csv and --json write, if they are not empty.
+_BEGINNINGS = {
+    "--csv": re.compile(rb"source,.*\bface_id,|\s*\Z"),
+    "--json": re.compile(rb'\[\s*(\{\s*"source"|\])|\s*\Z'),
+}
 _SEPARATORS = tuple({os.sep, "/"})
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Do what the command line says; see ``--help``."""
     words = sys.argv[1:] if arguments is None else arguments
+    _make_writable()
     parser = _parser()
     if words and words[0] in _COMMANDS:
         with mistakes_as_lines(parser):
@@ -75,6 +84,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser.exit(code)
 
 
+def _make_writable() -> None:
+    """Let no name that the terminal cannot show, or an stderr that is closed, end the program."""
+    sys.stderr = sys.stderr or Path(os.devnull).open("w")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a notebook's shows all names
+            stream.reconfigure(errors="backslashreplace")
+
+
 def _parser() -> argparse.ArgumentParser:
     commands = "\n".join(f"  {name:<9} {text}" for name, (_, text) in _COMMANDS.items())
     parser = argparse.ArgumentParser(
@@ -84,12 +101,14 @@ def _parser() -> argparse.ArgumentParser:
         epilog=f"commands:\n{commands}\n\nA file that is named as a command: ./check\n"
         "In a folder, pictures that fer itself has drawn are counted and left out, by a mark in\n"
         "their metadata; to have one read, name it. A file without that mark is not drawn over.\n"
+        "--csv and --json replace what they wrote, and no other file.\n"
         "Ends with 0; with 1 if some picture, or a part of a video, cannot be read; with 2 if\n"
         "none can be read, or nothing be done; with 130 if Ctrl-C ends it, which keeps what was\n"
         "found so far.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
+    add("--version", action="version", version=f"fer_utils {__version__}")
     add("sources", nargs="+", metavar="SOURCE", help="pictures, folders of them, or one video")
     add("--draw", action="store_true", help="also write them with the faces drawn on, here")
     add("-o", "--output", metavar="PATH", help="where to draw: a file for one, a folder for more")
@@ -107,8 +126,12 @@ def _parsed(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.N
     """Parse the words; what is unknown ends the program with the nearest known one."""
     args, unknown = parser.parse_known_args(words)
     if unknown:
+        if Path(unknown[0]).exists():
+            parser.error(f"write ./{unknown[0]} to name a file that begins with a dash.")
         known = re.findall(r"--[\w-]+", parser.format_help())
         parser.error(f"there is no option {unknown[0]!r}{nearest(unknown[0], known)}")
+    if args.output == "":
+        parser.error("--output is empty; leave it out, or name a file or a folder.")
     if args.csv == args.json == _STDOUT:
         parser.error("--csv - and --json - would both print; give one of them a file.")
     for name in args.sources:
@@ -127,10 +150,18 @@ def _parsed(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.N
 
 
 def _check_outputs(args: argparse.Namespace) -> None:
-    """Refuse, before the work, what could not be written after it."""
+    """Refuse, before the work, what could not be written after it, or would be lost by it."""
     for option, name, suffix in (("--csv", args.csv, ".csv"), ("--json", args.json, ".json")):
         if _is_file(name):
-            checked_target(option, name, suffix)
+            target = checked_target(option, name, suffix)
+            _check_replaced(option, target, partial(_begins_as, _BEGINNINGS[option]))
+
+
+def _begins_as(beginning: re.Pattern[bytes], path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return bool(beginning.match(file.read(1000)))
 
 
 def _is_video(sources: Sequence[str]) -> bool:
@@ -152,13 +183,12 @@ def _recognizer(args: argparse.Namespace) -> EmotionRecognizer:
 
 
 def _recognize_video(args: argparse.Namespace) -> int:
-    from .video.recognize import EndsEarlyWarning, recognize_video
-    from .video.writer import is_written
+    from .video.recognize import EndsEarlyWarning, is_drawn_video, recognize_video
 
     source = Path(args.sources[0])
     output = args.output or (f"{source.stem}_faces.mp4" if args.draw else None)
     if output:
-        _check_replaced(checked_target("--output", output, ".mp4"), is_written)
+        _check_replaced("--output", checked_target("--output", output, ".mp4"), is_drawn_video)
     with warnings.catch_warnings(record=True) as noted:
         warnings.simplefilter("always", EndsEarlyWarning)
         table = recognize_video(
@@ -256,16 +286,16 @@ def _jobs(args: argparse.Namespace) -> tuple[list[_Job], int]:
         )
     jobs = []
     left_out = 0
-    for source in map(Path, dict.fromkeys(args.sources)):
+    for source in dict.fromkeys(map(Path, args.sources)):
         if source.is_dir():
             folder = Path(args.output or f"{source.resolve().name}_faces")
             listed = list_pictures(source)
             pictures = [picture for picture in listed if not is_drawn(picture.path)]
             left_out += len(listed) - len(pictures)
-            inside = [(str(source / p.name), p.path, p.name) for p in pictures]
+            inside = [(printable(str(source / p.name)), p.path, p.name) for p in pictures]
         else:
             folder = Path(args.output or ".")
-            inside = [(str(source), source, source.name)]
+            inside = [(printable(str(source)), source, source.name)]
         for name, path, short in inside:
             if not (args.draw or args.output):
                 drawn = None
@@ -307,15 +337,15 @@ def _check_targets(jobs: Sequence[_Job]) -> None:
                 f"Two pictures would be drawn as {str(job.drawn)!r}; give them one at a time, each "
                 "with its own --output, or the folder that holds both."
             )
-        _check_replaced(job.drawn, is_drawn)
+        _check_replaced("--output", job.drawn, is_drawn)
         seen.add(target)
 
 
-def _check_replaced(target: Path, is_ours: Callable[[Path], bool]) -> None:
+def _check_replaced(option: str, target: Path, is_ours: Callable[[Path], bool]) -> None:
     if target.exists() and not is_ours(target):
         raise ValueError(
-            f"{str(target)!r} is there already, and fer has not drawn it: it would be lost. "
-            "Give another --output, or move it away."
+            f"{str(target)!r} is there already, and fer has not made it: it would be lost. "
+            f"Give another {option}, or move it away."
         )
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_COMMAND = "pip install 'fer-utils[{}] @ git+https://github.com/jhan15/facial_emotion_recognition'"
+# In double quotes, the only ones that the command line of Windows knows.
+_COMMAND = 'pip install "fer-utils[{}] @ git+https://github.com/jhan15/facial_emotion_recognition"'
 TRAINING_COMMAND, BULK_COMMAND, INT8_COMMAND, NOTEBOOKS_COMMAND = map(
     _COMMAND.format, ("training", "bulk", "training,int8", "notebooks")
 )

@@ -362,7 +362,7 @@ def what_is_missing(file: Path | io.BytesIO) -> str:
     end = int.from_bytes(start[:4])
     brands = {start[i : i + 4] for i in range(8, min(end, len(start)), 4)}
     if brands & _AVIF_BRANDS and "AVIF" not in optional_formats():
-        return "it is AVIF, for which Pillow is too old: pip install 'pillow>=11.3'"
+        return 'it is AVIF, for which Pillow is too old: pip install "pillow>=11.3"'
     if brands & _HEIC_BRANDS and _HEIC_FORMAT not in optional_formats():
         return "it is HEIC, for which a package is missing: pip install pi-heif"
     return ""

@@ -30,7 +30,7 @@ def test_it_names_all_that_the_extra_brings():
 
 
 def test_the_command_installs_this_project():
-    requirement = Requirement(TRAINING_COMMAND.removeprefix("pip install ").strip("'"))
+    requirement = Requirement(TRAINING_COMMAND.removeprefix("pip install ").strip('"'))
     assert (requirement.name, requirement.extras) == ("fer-utils", {"training"})
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert f"pip install {requirement.url}`" in readme

@@ -208,7 +208,7 @@ def test_what_reads_avif_is_named_where_it_is_missing(tmp_path, monkeypatch):
     monkeypatch.setattr(features, "check", lambda name: name != "avif")
     Image.init()  # or formats that are first asked for meanwhile would be lost afterwards
     monkeypatch.setattr(Image, "ID", [])
-    message = r"phone\.avif.*Pillow is too old: pip install 'pillow>=11\.3'"
+    message = r'phone\.avif.*Pillow is too old: pip install "pillow>=11\.3"'
     with pytest.raises(ValueError, match=message):
         load_image(path)
 

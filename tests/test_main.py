@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 from fer_utils import __main__ as command
+from fer_utils import __version__
 from fer_utils.images import load_image
 from fer_utils.recognition.recognizer import EmotionRecognizer
 from fer_utils.video import recognize
@@ -125,7 +126,7 @@ def test_what_it_drew_is_drawn_anew_and_a_photo_of_that_name_is_kept(
     before = Path(own).read_bytes()
     code, out, err = run(*words)
     assert (code, out, Path(own).read_bytes()) == (2, "", before)
-    assert f"{own!r} is there already, and fer has not drawn it: it would be lost." in err
+    assert f"{own!r} is there already, and fer has not made it: it would be lost." in err
     Path(own).unlink()
     assert [run(*words)[0] for _ in range(2)] == [0, 0]
 
@@ -139,9 +140,66 @@ def test_a_video_it_wrote_is_written_anew_and_another_of_that_name_is_kept(run, 
     before = Path(own).read_bytes()
     code, out, err = run("film.mp4", *words)
     assert (code, out, Path(own).read_bytes()) == (2, "", before)
-    assert f"{own!r} is there already, and fer has not drawn it: it would be lost." in err
+    assert f"{own!r} is there already, and fer has not made it: it would be lost." in err
     Path(own).unlink()
     assert [run("film.mp4", *words)[0] for _ in range(2)] == [0, 0]
+
+
+@pytest.mark.parametrize(("option", "own"), [("--csv", "own.csv"), ("--json", "own.json")])
+@pytest.mark.parametrize("source", ["pair.png", "film.mp4"])
+def test_a_table_it_wrote_is_written_anew_and_another_of_that_name_is_kept(
+    run, pair, source, option, own
+):
+    write_video([ASTRONAUT] * 2, "film.mp4", fps=10)
+    Path(own).write_text('[{"source": "mine"}]' if own.endswith(".csv") else "source,face_id\n")
+    before = Path(own).read_bytes()
+    code, out, err = run(source, option, own)
+    assert (code, out, Path(own).read_bytes()) == (2, "", before)
+    assert f"{own!r} is there already, and fer has not made it: it would be lost." in err
+    assert f"Give another {option}," in err
+    Path(own).write_bytes(b"")
+    assert [run(source, option, own)[0] for _ in range(2)] == [0, 0]
+
+
+def test_a_picture_named_twice_is_looked_at_once(run, pair):
+    records = json.loads(run("pair.png", "./pair.png", "--json", "-")[1])
+    assert [record["source"] for record in records] == ["pair.png"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names are Unicode there")
+@pytest.mark.parametrize("suffix", [".png", ".mp4"])
+def test_a_name_that_is_no_unicode_is_spelt_out(run, pair, suffix):
+    source = f"bad\udcff{suffix}"
+    if suffix == ".mp4":
+        write_video([ASTRONAUT] * 2, "film.mp4", fps=10)
+        Path("film.mp4").rename(source)
+    else:
+        Path("pair.png").rename(source)
+    code, out, err = run(source, "--csv", "out.csv", "--json", "out.json")
+    assert (code, err) == (0, "")
+    spelt = f"bad\\udcff{suffix}"
+    assert spelt in out
+    assert set(pd.read_csv("out.csv")["source"]) == {spelt}
+    assert {record["source"] for record in json.loads(Path("out.json").read_text())} == {spelt}
+
+
+@pytest.mark.parametrize("arguments", [["--csv", "-"], []])
+def test_what_the_output_cannot_show_is_spelt_out(pair, tmp_path, arguments):
+    (tmp_path / "pair.png").rename(tmp_path / "grüße 😀.png")
+    narrow = os.environ | {"PYTHONIOENCODING": "cp1252"}
+    command = [sys.executable, "-m", "fer_utils", "grüße 😀.png", *arguments]
+    ended = subprocess.run(command, capture_output=True, env=narrow, cwd=tmp_path, timeout=300)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert "grüße \\U0001f600.png".encode("cp1252") in ended.stdout
+
+
+def test_with_stderr_closed_it_works_all_the_same(pair, tmp_path):
+    command = [sys.executable, "-m", "fer_utils", "pair.png", "--csv", "out.csv"]
+    close = "import os, sys; os.close(2); os.execv(sys.argv[1], sys.argv[1:])"
+    starter = [sys.executable, "-c", close, *command]
+    ended = subprocess.run(starter, capture_output=True, cwd=tmp_path, timeout=300)
+    assert ended.returncode == 0
+    assert len(pd.read_csv(tmp_path / "out.csv")) == ended.stdout.count(b"pair.png") == 2
 
 
 def test_what_it_drew_is_no_picture_of_the_folder(run, pair):
@@ -303,6 +361,8 @@ def test_the_json_of_a_video_has_the_shape_of_that_of_pictures(run, pair):
         (["pear.png"], "command 'pear.png'; did you mean 'pair.png'?"),
         (["nowhere/x.jpg"], "--help lists what there is"),
         (["pair.png", "--darw"], "there is no option '--darw'; did you mean '--draw'?"),
+        (["pair.png", "-o", ""], "--output is empty; leave it out, or name a file or a folder."),
+        (["pair.png", "-x.png"], "write ./-x.png to name a file that begins with a dash."),
         (["pair.png", "--csv", "a.txt"], "--csv must end in .csv"),
         (["pair.png", "--json", "no/a.json"], "--json: there is no folder 'no'"),
         (["pair.png", "--csv", "-", "--json", "-"], "would both print"),
@@ -327,12 +387,17 @@ def test_a_mistake_ends_with_2_a_line_and_nothing_written(run, pair, tmp_path, w
     Path("film.mp4").write_bytes(b"")
     (tmp_path / "empty").mkdir()
     (tmp_path / "gone.png").symlink_to("nowhere.png")
+    (tmp_path / "-x.png").write_bytes(b"")
     before = sorted(tmp_path.rglob("*"))
     code, out, err = run(*words)
     assert (code, out) == (2, "")
     assert message in err
     assert "Traceback" not in err
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_it_tells_its_version(run):
+    assert run("--version") == (0, f"fer_utils {__version__}\n", "")
 
 
 def test_help_lists_the_commands(run):

@@ -48,6 +48,7 @@ SENTENCES = {
 PARTS = {
     "its rows have more fields than its first line has names",
     " twice",
+    "it is no regular file",
     ", not names and values",
     "shapes",
 }

@@ -162,6 +162,8 @@ def _rows_of_video(recognizer: EmotionRecognizer, item: Item, every_s: float) ->
         warnings.simplefilter("always")
         try:
             files, path = place_of(item.where)
+            if not is_address(item.where) and Path(path).exists() and not Path(path).is_file():
+                raise ValueError("it is no regular file")  # to read a pipe might never end
             with files.open_input_file(path) as file:
                 table = recognize_video(
                     file if is_address(item.where) else path,

@@ -51,7 +51,7 @@ def crop_face(image: ImageSource, face: FaceBox, size: int = 48) -> np.ndarray:
     FileNotFoundError
         As `load_image` raises it.
     TypeError
-        As `load_image` raises it, or if `size` is no whole number.
+        As `load_image` raises it, or if `face` is no FaceBox, or `size` no whole number.
     ValueError
         As `load_image` raises it, or if `face` lies outside the picture, its key points
         coincide, or `size` is below 1.
@@ -65,6 +65,10 @@ def crop_face(image: ImageSource, face: FaceBox, size: int = 48) -> np.ndarray:
     ((48, 48), dtype('uint8'))
     """
     size = checked_whole_number("size", size, least=1, hint=" px")
+    if not hasattr(face, "box"):
+        raise TypeError(
+            f"face must be a FaceBox, as FaceDetector.detect finds it, got {type(face).__name__}."
+        )
     pixels = load_image(image)
     _check_inside(face, pixels)
     origin, side = _frame_in_picture(face)

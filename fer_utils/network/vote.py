@@ -5,7 +5,7 @@ import inspect
 import json
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, Union
 
@@ -160,11 +160,17 @@ class SoftVote:
         FileNotFoundError, ValueError
             As `load_network` raises them, or if `paths` is a single path.
         TypeError
-            If one of them is no path, or `threads` no whole number.
+            If `paths` is no list of paths, or `threads` no whole number.
         """
         if isinstance(paths, str | Path):
             raise ValueError(
-                f"Weights files come as a list, even a single one: write [{str(paths)!r}]."
+                f"Weights files come as a list, even a single one: write [{str(paths)!r}]. "
+                "A vote file goes to SoftVote.load."
+            )
+        if not isinstance(paths, Iterable):
+            raise TypeError(
+                "Weights files come as a list of their paths, got "
+                f"{type(paths).__name__}; write ['mine/best.weights.h5']."
             )
         for path in paths:
             if not isinstance(path, str | Path):
@@ -206,7 +212,7 @@ class SoftVote:
             from other weights, or the processor has no instructions for it; by default the
             networks themselves vote then, with a warning of what can be mended.
         TypeError
-            If `threads` is no whole number.
+            If `path` is no path, or `threads` no whole number.
         ImportError
             If "int8" is asked for and OpenVINO is not installed.
         """
@@ -467,7 +473,11 @@ def read_vote(path: str | Path) -> VoteFile:
         If there is none.
     ValueError
         If it is no vote file.
+    TypeError
+        If `path` is no path.
     """
+    if not isinstance(path, str | Path):
+        raise TypeError(f"path must name a vote file, got {type(path).__name__}.")
     path = Path(os.path.expanduser(path))
     if not path.is_file():
         raise FileNotFoundError(
@@ -488,7 +498,8 @@ def read_vote(path: str | Path) -> VoteFile:
     except (AttributeError, json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f"{str(path)!r} is not a vote file with 'networks' and 'temperature', and what belongs "
-            f"to 'int8' if that is there: {error!r}. Restore it from the repository."
+            f"to 'int8' if that is there ({type(error).__name__}: {error}). Name another, or "
+            "restore the shipped one from the repository."
         ) from error
 
 

@@ -19,7 +19,7 @@ from ..images import ColorOrder, ImageSource, check_rgb, load_image
 
 SAVED_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 # In the metadata of what is saved: file names may change, and may be those of others.
-_MARK = "fer_utils: faces drawn"
+DRAWN_MARK = "fer_utils: faces drawn"
 # The longer side of what notebooks show, and keep, of a larger picture.
 _SHOWN_PX = 1280
 # A dash of an unsure face's box, and the gap after it, as multiples of the line's thickness.
@@ -99,7 +99,7 @@ class DrawnPicture(np.ndarray):
         check_rgb(self)
         picture = Image.fromarray(self)
         exif = Image.Exif()
-        exif[ExifTags.Base.Software] = _MARK
+        exif[ExifTags.Base.Software] = DRAWN_MARK
         with unwritable_as_value_error(target, "path"):
             write_whole(target, lambda temporary: picture.save(temporary, quality=95, exif=exif))
         return target
@@ -122,7 +122,7 @@ def is_drawn(path: Path) -> bool:
         return False
     try:
         with Image.open(path) as image:
-            return _MARK.encode() in image.info.get("exif", b"")
+            return DRAWN_MARK.encode() in image.info.get("exif", b"")
     # On damaged bytes Pillow raises nearly anything, and who reads the picture tells it.
     except Exception:
         return False

@@ -7,6 +7,7 @@ from typing import Protocol
 import pandas as pd
 
 from ..emotions import EMOTIONS
+from ..files import printable
 from .recognizer import FaceEmotion
 
 NAME_TYPES = {"top": "str", "label": "str"}
@@ -132,18 +133,21 @@ def _origins_in_video(
         raise ValueError(
             f"frames must hold each picture's frame: got {len(frames)} for {pictures} pictures."
         )
-    return [(str(name), frame.index, frame.time_s) for frame in frames]
+    return [(printable(str(name)), frame.index, frame.time_s) for frame in frames]
 
 
 def _names_of(source: object, pictures: int) -> list[str]:
     if source is None:
         return [str(number) for number in range(pictures)]
-    names = [source] if isinstance(source, str | Path) else list(source)
+    names = [source] if isinstance(source, str | Path) else source
+    if not isinstance(names, Iterable):
+        raise TypeError(f"source must be a name or a list of them, got {type(source).__name__}.")
+    names = list(names)
     if len(names) != pictures:
         raise ValueError(
             f"source must name each picture once: got {len(names)} for {pictures} pictures."
         )
-    return [str(name) for name in names]
+    return [printable(str(name)) for name in names]  # else the CSV might be impossible to write
 
 
 def _to_row(face: FaceEmotion, origin: tuple[str, int, float], face_id: int) -> tuple:

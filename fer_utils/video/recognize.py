@@ -11,10 +11,10 @@ from pathlib import Path
 import av
 import pandas as pd
 
-from ..files import checked_target, part_path, unwritable_as_value_error
+from ..files import checked_target, part_path, printable, unwritable_as_value_error
 from ..graceful_exit import held_interrupt
 from ..images import ColorOrder
-from ..recognition.drawing import draw_faces
+from ..recognition.drawing import DRAWN_MARK, draw_faces
 from ..recognition.recognizer import EmotionRecognizer
 from .container import ContainerReader, DamagedVideoError
 from .frames import VideoFrame
@@ -124,6 +124,17 @@ def recognize_video(
     return results.rows.to_frame()
 
 
+def is_drawn_video(path: Path) -> bool:
+    """Tell a video that `recognize_video` wrote, under whatever name; its frames are not read."""
+    if not path.is_file():  # a pipe would never end
+        return False
+    try:
+        with path.open("rb") as file, av.open(file, format="mp4") as container:
+            return container.metadata.get("comment") == DRAWN_MARK
+    except (OSError, av.FFmpegError):
+        return False
+
+
 class EndsEarlyWarning(UserWarning):
     """A result that ends before its video does, by Ctrl-C or where the video is damaged.
 
@@ -178,9 +189,10 @@ class _Results:
         table: Path | None,
     ) -> None:
         self.frames = 0
-        self.rows = FaceTable(reader.name, emotions)
+        self.rows = FaceTable(printable(reader.name), emotions)
         self._size: tuple[int, int] | None = None
-        self._video = VideoWriter(video, reader.rate, sound=reader.sound) if video else None
+        options = {"sound": reader.sound, "comment": DRAWN_MARK}
+        self._video = VideoWriter(video, reader.rate, **options) if video else None
         try:
             self._csv = _CsvWriter(table, self.rows.columns) if table else None
         except ValueError:

@@ -29,22 +29,9 @@ _BT709 = 1  # The colours of HD video, as ITU-T H.273 numbers them.
 _CLOCK = Fraction(1, 90_000)
 # How many frames and packets of sound may wait for the encoder.
 _MOST_PENDING = 8
-# In the metadata of what is written, as names may be those of others' files.
-_MARK = "Written by fer_utils"
 # What may stand in an MP4 and is played by browsers.
 _COPIED_CODECS = frozenset({"aac", "flac", "mp3", "opus"})
 _AAC_RATES = (48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000)
-
-
-def is_written(path: Path) -> bool:
-    """Tell a file that `VideoWriter` wrote, under whatever name; its frames are not read."""
-    if not path.is_file():  # a pipe would never end
-        return False
-    try:
-        with path.open("rb") as file, av.open(file, format="mp4") as container:
-            return container.metadata.get("comment") == _MARK
-    except (OSError, av.FFmpegError):
-        return False
 
 
 def write_video(frames: Iterable[np.ndarray], path: str | Path, *, fps: float) -> Path:
@@ -89,6 +76,8 @@ def write_video(frames: Iterable[np.ndarray], path: str | Path, *, fps: float) -
     target, rate = checked_target("path", path, ".mp4"), _checked_rate(fps)
     if isinstance(frames, np.ndarray) and frames.ndim < 4:
         raise TypeError("frames must be several pictures, got a single one; write [image].")
+    if not isinstance(frames, Iterable):
+        raise TypeError(f"frames must be several pictures, got {type(frames).__name__}.")
     number = -1
     with VideoWriter(target, rate, clock=1 / rate) as writer:
         for number, frame in enumerate(_same_sized(frames)):
@@ -114,6 +103,8 @@ class VideoWriter:
         The stream from which the sound's packets will come.
     clock : Fraction
         The unit of time, in seconds; the frames' times are rounded to it.
+    comment : str
+        What the file's metadata says of it.
 
     Raises
     ------
@@ -128,6 +119,7 @@ class VideoWriter:
         *,
         sound: av.AudioStream | None = None,
         clock: Fraction = _CLOCK,
+        comment: str = "",
     ) -> None:
         self._path = path
         self._part = part_path(path)
@@ -141,7 +133,7 @@ class VideoWriter:
             options = {"movflags": "+faststart"}
             self._part.touch()  # FFmpeg itself would begin, and fail, only with the first frame.
             self._container = av.open(str(self._part), "w", format="mp4", options=options)
-        self._container.metadata["comment"] = _MARK
+        self._container.metadata["comment"] = comment
         self._stream = _add_stream(self._container, rate, clock)
         self._sound = _SoundTrack(self._container, sound) if sound else None
 

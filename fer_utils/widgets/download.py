@@ -51,13 +51,21 @@ def download(path: str | Path) -> Download:
     ------
     FileNotFoundError
         If there is no such file.
+    ValueError
+        If it is a folder.
+    TypeError
+        If `path` is no path.
 
     Examples
     --------
     >>> fer.download("LICENSE").path.name
     'LICENSE'
     """
+    if not isinstance(path, str | Path):
+        raise TypeError(f"path must name a file, got {type(path).__name__}.")
     file = Path(path)
+    if file.is_dir():
+        raise ValueError(f"path must name a file, {str(path)!r} is a folder; zip it first.")
     if not file.is_file():
         raise FileNotFoundError(f"path must name a file, there is none at {str(path)!r}.")
     return Download(file)

@@ -1,7 +1,7 @@
 """Dropdowns, sliders and photos in a notebook, and below them a result that follows them."""
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Sized
 from typing import Any
 
 import ipywidgets
@@ -36,7 +36,7 @@ def explore(
     Raises
     ------
     TypeError
-        If `draw` cannot be called.
+        If `draw` cannot be called, or one of the choices is neither a widget nor a list.
     ValueError
         If there is no choice, or a dropdown would have nothing to offer.
 
@@ -88,6 +88,8 @@ def _can_be_called(draw: Callable[..., Any], arguments: Mapping[str, Any]) -> bo
 def _control(name: str, choice: Any) -> ipywidgets.Widget:
     if isinstance(choice, ipywidgets.Widget):
         return choice
+    if not isinstance(choice, Sized):
+        raise TypeError(f"{name} must be a widget or a list of choices, got {choice!r}.")
     if not len(choice):
         raise ValueError(f"{name} must offer one choice at least, got none.")
     style = {"description_width": "initial"}

@@ -60,6 +60,15 @@ def test_the_table_is_that_of_a_folder(folder, tmp_path):
     pd.testing.assert_frame_equal(read(tmp_path / "out"), table)
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes have no names here")
+@pytest.mark.parametrize("name", ["pipe.jpg", "pipe.mp4"])
+def test_a_pipe_is_not_waited_for(tmp_path, name):
+    (tmp_path / "in").mkdir()
+    os.mkfifo(tmp_path / "in" / name)
+    assert label_quickly(tmp_path / "in", tmp_path / "out").unreadable == 1
+    assert "no regular file" in read(tmp_path / "out")["status"].item()
+
+
 @pytest.mark.slow
 def test_only_what_changed_is_done_again(folder, tmp_path):
     first = label_quickly(folder, tmp_path / "out")

@@ -139,6 +139,11 @@ def test_a_whole_picture_that_is_not_square_keeps_its_shape_between_repeated_bor
     np.testing.assert_array_equal(crop_whole(turned(narrow)), turned(expected))
 
 
+def test_without_a_face_there_is_no_crop():
+    with pytest.raises(TypeError, match=r"face must be a FaceBox, .* got tuple"):
+        crop_face(ASTRONAUT, (1, 2, 3, 4))
+
+
 @pytest.mark.parametrize("size", [(1, 300), (300, 1), (2000, 3), (2, 2)])
 def test_a_whole_picture_of_an_odd_size_is_cropped_too(size):
     assert crop_whole(np.resize(ASTRONAUT, (*size, 3))).shape == (48, 48)

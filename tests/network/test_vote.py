@@ -450,6 +450,21 @@ def test_a_malformed_vote_file_is_named(tmp_path, text):
         SoftVote.load(path)
 
 
+def test_of_a_file_that_is_none_only_the_reason_is_shown(tmp_path):
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(b"\xff\xd8" * 10_000)
+    with pytest.raises(ValueError, match=r"is not a vote file .*Name another") as refused:
+        SoftVote.load(path)
+    assert len(str(refused.value)) < 500
+
+
+def test_what_is_no_path_is_refused():
+    with pytest.raises(TypeError, match=r"path must name a vote file, got NoneType\."):
+        SoftVote.load(None)
+    with pytest.raises(TypeError, match=r"got int; write \['mine/best\.weights\.h5'\]"):
+        SoftVote.from_weights(3)
+
+
 def test_one_path_is_no_list_of_paths():
     with pytest.raises(ValueError, match=r"write \['a\.weights\.h5'\]"):
         SoftVote.from_weights("a.weights.h5")

@@ -90,5 +90,5 @@ def test_packages_missing_or_sending_metrics_are_reported(shipped, monkeypatch):
     found = failed(report)
     assert found["openvino"] == "not installed: pip install openvino"
     assert "keras" not in found
-    assert "only training and measuring need it: pip install 'fer-utils[training] @" in str(report)
+    assert 'only training and measuring need it: pip install "fer-utils[training] @' in str(report)
     assert "pip install mediapipe==0.10.32" in found["mediapipe"]

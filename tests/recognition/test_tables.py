@@ -98,6 +98,14 @@ def test_each_picture_needs_one_source(source):
         to_frame([[face()], [face()]], source)
 
 
+def test_a_source_is_a_name_that_a_csv_can_hold():
+    with pytest.raises(TypeError, match="source must be a name or a list of them, got int"):
+        to_frame([face()], 5)
+    for frames in ({}, {"frames": video_frames(0)}):
+        table = to_frame([[face()]], "bad\udcff.jpg", **frames)
+        assert table["source"].tolist() == ["bad\\udcff.jpg"]
+
+
 def test_only_faces_go_into_a_table():
     with pytest.raises(TypeError, match="FaceEmotion records, got dict"):
         to_frame([[face().to_dict()]])

@@ -108,6 +108,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
         ([PORTRAIT[:0]], ValueError, r"frames\[0\] must be .*\(0, 512, 3\)"),
         (["one.jpg"], TypeError, r"frames\[0\] must be a numpy array, got str"),
         (PORTRAIT, TypeError, "got a single one"),
+        (None, TypeError, "frames must be several pictures, got NoneType"),
     ],
 )
 def test_wrong_frames_are_refused_and_leave_no_file(tmp_path, frames, error, message):

@@ -26,6 +26,13 @@ def test_of_a_large_file_only_the_path_is_shown(tmp_path):
     assert str(file) in html
 
 
+def test_only_a_file_can_be_downloaded(tmp_path):
+    with pytest.raises(ValueError, match="is a folder; zip it first"):
+        fer.download(tmp_path)
+    with pytest.raises(TypeError, match="path must name a file, got NoneType"):
+        fer.download(None)
+
+
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"there is none at '.*none\.csv'\.$"):
         fer.download(tmp_path / "none.csv")

@@ -79,6 +79,7 @@ def test_until_a_photo_arrives_a_default_is_drawn_and_none_may_be_a_choice(answe
     [
         ("happy", {"emotion": ["happy"]}, TypeError, "draw must be a function, got str"),
         (str, {}, ValueError, "choices must name one argument of draw at least, got none"),
+        (str, {"emotion": 5}, TypeError, "emotion must be a widget or a list of choices, got 5"),
         (str, {"emotion": []}, ValueError, "emotion must offer one choice at least, got none"),
     ],
 )

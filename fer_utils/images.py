@@ -12,6 +12,8 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError, features
 
+from .files import VIDEO_SUFFIXES
+
 # Lets Pillow open HEIC, wherever it opens a file. pi-heif only decodes; pillow-heif is larger.
 for _reader in ("pi_heif", "pillow_heif"):
     with suppress(ImportError):
@@ -272,6 +274,11 @@ def _check_color(color: object, source: object) -> None:
 
 def _read(source: ImageSource) -> np.ndarray:
     """Return an array as it is, and any other picture as RGB uint8 or grey uint16."""
+    if isinstance(source, str) and "://" in source and not os.path.exists(source):
+        raise FileNotFoundError(
+            f"source: {source!r} is an address, and nothing is downloaded unasked; save the "
+            "picture, and name its file."
+        )
     if isinstance(source, str | Path):
         return _load_file(Path(os.path.expanduser(source)))
     if isinstance(source, bytes):
@@ -312,6 +319,9 @@ def _decode(file: Path | io.BytesIO, name: str, size_bytes: int) -> np.ndarray:
     except UnidentifiedImageError:
         if missing := what_is_missing(file):
             raise UnreadableImageError(repr(name), missing, "then start anew") from None
+        if name.lower().endswith(VIDEO_SUFFIXES):
+            remedy = "videos go to recognize_video"
+            raise UnreadableImageError(repr(name), "it is named as a video", remedy) from None
         raise
     # Of colours with 16 bits Pillow keeps the upper 8.
     if has_16_bits and pixels.dtype == np.uint8 and not pixels.any():

@@ -23,6 +23,7 @@ from fer_utils.images import (
     to_gray,
 )
 from fer_utils.video.reader import read_video
+from fer_utils.video.writer import write_video
 from tests.helpers.fuzzing import damaged, fuzzed
 from tests.helpers.heic import heic, without_heic
 from tests.helpers.portraits import ASTRONAUT
@@ -200,6 +201,18 @@ def test_what_reads_heic_is_named_where_it_is_missing_and_helps(tmp_path, monkey
         load_image(path)
     monkeypatch.undo()  # as the installation does
     assert load_image(path).shape == ASTRONAUT.shape
+
+
+def test_of_a_video_it_is_said_where_it_belongs(tmp_path):
+    path = tmp_path / "film.MP4"
+    write_video([ASTRONAUT] * 2, tmp_path / "film.mp4", fps=10).rename(path)
+    with pytest.raises(ValueError, match=r"it is named as a video\); videos go to recognize_video"):
+        load_image(path)
+
+
+def test_an_address_is_shown_as_it_was_typed_and_not_contacted():
+    with pytest.raises(FileNotFoundError, match=r"'http://nowhere/a\.jpg' is an address"):
+        load_image("http://nowhere/a.jpg")
 
 
 def test_what_reads_avif_is_named_where_it_is_missing(tmp_path, monkeypatch):

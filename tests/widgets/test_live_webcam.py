@@ -428,7 +428,7 @@ def test_a_curve_begins_anew_where_the_face_was_away(show, interrupt):
     shown = run(show, tracked())
     shown.page.evaluate(COUNT_PIECES)
     interrupt(shown)
-    shown.page.wait_for_function("pieces === 2 && lines > 3")
+    shown.page.wait_for_function("window.pieces === 2 && window.lines > 3")
 
 
 def test_the_legend_shows_dashes_once_the_face_has_left(show):

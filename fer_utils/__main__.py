@@ -404,7 +404,7 @@ def _print(
     elif seen:
         print(short_view(table))
         if faceless and not table.empty:
-            print("No face in", *map(printable, faceless))
+            print("No face in", *faceless)
     if _is_file(args.json):
         _write(args.json, lambda path: path.write_text(_as_json(to_records()), encoding="utf-8"))
 
